@@ -1,0 +1,53 @@
+# The words are explained in README.md and CONTRIBUTING.md.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Packages of the system that the tests and the demo use; see scripts in .ci.
+DEBS    := iproute2 iputils-ping ethtool tcpdump tshark iperf3
+FUZZTIME ?= 5s
+
+export GOFLAGS ?= -trimpath
+
+.PHONY: build install demo test check unit race alloc fuzz net deps soak clean
+
+build:
+	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/tapbond ./cmd/tapbond
+
+install: build
+	install -D -m 755 bin/tapbond $(DESTDIR)/usr/local/sbin/tapbond
+
+# One bond on real interfaces in namespaces: traffic, a cut, the failover.
+demo: build
+	./bin/tapbond lab demo
+
+# What the README promises: installs what it needs, runs everything.
+test: deps build check unit alloc fuzz
+
+# Debian packages the namespace tests use beside the kernel. Where there is no
+# apt the tests say what they miss.
+deps:
+	@.ci/deps $(DEBS)
+
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@! git grep -nE 'time\.Sleep\(' -- '*_test.go' || { echo "a test sleeps"; exit 1; }
+
+# Unit, golden, property and namespace tests under the race detector.
+unit:
+	$(GO) test -race -timeout 12m ./...
+
+# Allocation guards don't hold under the race detector.
+alloc:
+	$(GO) test -run 'NoAllocs|Example' ./...
+
+# Every fuzz target for a moment; `make fuzz FUZZTIME=10m` for longer.
+fuzz:
+	@.ci/fuzz $(FUZZTIME)
+
+# The minutes-long forms of what test does briefly.
+soak: build
+	TAPBOND_SOAK=1 $(GO) test -race -timeout 2h -run 'Soak|Ledger|Failover|Churn' ./...
+
+clean:
+	rm -rf bin
