@@ -1,0 +1,76 @@
+package tap
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/songgao/water"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// checkName: water cuts long names silently, and the kernel takes what would
+// be a format ("%d") or break paths.
+func checkName(name string) error {
+	if name == "" || len(name) >= unix.IFNAMSIZ || name == "." || name == ".." || strings.ContainsAny(name, "/:% \t\n\v\f\r") {
+		return fmt.Errorf("tap: invalid interface name (%s): %w", name, unix.EINVAL)
+	}
+	return nil
+}
+
+// ensure makes the TAP unless it is to be adopted and there.
+func ensure(name string, adopt bool) (created bool, err error) {
+	link, err := netlink.LinkByName(name)
+	if err == nil {
+		if t, ok := link.(*netlink.Tuntap); adopt && ok && t.Mode == netlink.TUNTAP_MODE_TAP {
+			return false, nil
+		}
+		return false, fmt.Errorf("tap %s: %w", name, unix.EEXIST)
+	}
+	ifce, err := openWater(name)
+	if err != nil {
+		return false, fmt.Errorf("tap %s: create: %w", name, err)
+	}
+	return true, ifce.Close()
+}
+
+// openWater creates the TAP, or attaches one more plain queue to it. Multi-queue
+// always: a TAP can't become it later.
+func openWater(name string) (*water.Interface, error) {
+	cfg := water.Config{DeviceType: water.TAP}
+	cfg.Name = name
+	cfg.Persist = true
+	cfg.MultiQueue = true
+	return water.New(cfg)
+}
+
+// attachPlain attaches a queue that carries bare frames: water's own file.
+func attachPlain(name string) (*os.File, error) {
+	ifce, err := openWater(name)
+	if err != nil {
+		return nil, err
+	}
+	f, ok := ifce.ReadWriteCloser.(*os.File)
+	if !ok {
+		ifce.Close()
+		return nil, fmt.Errorf("water gave a %T, not a file", ifce.ReadWriteCloser)
+	}
+	return f, nil
+}
+
+// remove deletes the link called name.
+func remove(name string) error {
+	if _, err := net.InterfaceByName(name); err != nil {
+		return nil // gone already
+	}
+	link, err := netlink.LinkByName(name)
+	if err == nil {
+		err = netlink.LinkDel(link)
+	}
+	if err != nil {
+		return fmt.Errorf("tap %s: delete: %w", name, err)
+	}
+	return nil
+}

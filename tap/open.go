@@ -1,0 +1,131 @@
+package tap
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// Offload selects how frames cross the TAP.
+type Offload uint8
+
+// Offload modes.
+const (
+	OffloadAuto Offload = iota // on if the kernel can, else off
+	OffloadOn                  // virtio-net headers: unfinished checksums and super-frames cross as they are
+	OffloadOff                 // plain: finished frames of at most the MTU
+)
+
+// Options of Open.
+type Options struct {
+	Name    string // 1 to 15 octets
+	Queues  int    // at least 1; 0 means 1
+	Offload Offload
+	// Adopt attaches to a TAP of that name that is there already. Without it
+	// any link of that name is refused with EEXIST.
+	Adopt bool
+}
+
+// device is a TAP with its queues; both ways of attaching make one.
+type device struct {
+	name    string
+	index   int
+	offload bool
+	queues  []*queue
+}
+
+// Open creates the TAP and attaches its queues. On error nothing is left
+// behind, except that an adopted TAP stays.
+func Open(o Options) (Device, error) {
+	if err := checkName(o.Name); err != nil {
+		return nil, err
+	}
+	if o.Queues < 1 {
+		o.Queues = 1
+	}
+	created, err := ensure(o.Name, o.Adopt)
+	if err != nil {
+		return nil, err
+	}
+	d, err := attach(o)
+	if err != nil {
+		if created {
+			err = errors.Join(err, remove(o.Name))
+		}
+		return nil, err
+	}
+	return d, nil
+}
+
+// attach opens the queues in the mode asked for.
+func attach(o Options) (*device, error) {
+	ifi, err := net.InterfaceByName(o.Name)
+	if err != nil {
+		return nil, fmt.Errorf("tap %s: %w", o.Name, err)
+	}
+	d := &device{name: o.Name, index: ifi.Index, offload: o.Offload != OffloadOff}
+	err = d.open(o.Queues)
+	if err != nil && o.Offload == OffloadAuto {
+		d.offload = false
+		err = d.open(o.Queues)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tap %s: %w", o.Name, err)
+	}
+	return d, nil
+}
+
+// open attaches n queues. All of a TAP's queues are of one kind: the first
+// decides, so on failure all are closed before the other kind is tried.
+func (d *device) open(n int) error {
+	attachOne := attachPlain
+	if d.offload {
+		attachOne = attachVNet
+	}
+	for range n {
+		f, err := attachOne(d.name)
+		if err == nil {
+			var q *queue
+			if q, err = newQueue(f, d.offload); err == nil {
+				d.queues = append(d.queues, q)
+				continue
+			}
+			f.Close()
+		}
+		return errors.Join(err, d.Close())
+	}
+	return nil
+}
+
+func (d *device) Name() string  { return d.name }
+func (d *device) Index() int    { return d.index }
+func (d *device) Offload() bool { return d.offload }
+
+func (d *device) Queues() []Queue {
+	out := make([]Queue, len(d.queues))
+	for i, q := range d.queues {
+		out[i] = q
+	}
+	return out
+}
+
+func (d *device) Close() error {
+	var errs []error
+	for _, q := range d.queues {
+		if err := q.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	d.queues = nil
+	return errors.Join(errs...)
+}
+
+// Delete removes the TAP under whatever name it has now.
+func (d *device) Delete() error {
+	var gone error
+	if ifi, err := net.InterfaceByIndex(d.index); err == nil {
+		gone = remove(ifi.Name)
+	}
+	return errors.Join(gone, d.Close())
+}

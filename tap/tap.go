@@ -1,0 +1,32 @@
+package tap
+
+import "github.com/tapbond/tapbond/internal/vnet"
+
+// Device is the TAP that stands in for the bond.
+type Device interface {
+	// Name and Index are those at the time of opening; the link may be renamed.
+	Name() string
+	Index() int
+	// Queues are the attached queues, at least one, fixed for the Device's life.
+	Queues() []Queue
+	// Offload reports whether frames carry live virtio-net headers both ways.
+	// If not, headers read are zero and those written are ignored: frames
+	// written must be finished and fit the MTU.
+	Offload() bool
+	// SetCarrier switches the link's carrier (TUNSETCARRIER).
+	SetCarrier(up bool) error
+	// SetSpeed sets what the link reports as its speed in Mb/s, 0 for unknown,
+	// and its duplex.
+	SetSpeed(mbps uint32, duplex Duplex) error
+	// Close detaches the queues. The TAP itself, its addresses and routes stay.
+	Close() error
+	// Delete removes the TAP from the system and closes.
+	Delete() error
+}
+
+// Queue is one queue of the TAP: frames from the host are read, frames for
+// the host written. One goroutine reads; any number may write.
+type Queue interface {
+	vnet.Reader
+	vnet.Writer
+}
