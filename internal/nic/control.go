@@ -1,0 +1,144 @@
+package nic
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"unsafe"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// Filter says what a ControlPort receives. The zero Filter lets nothing
+// through: the port is for sending.
+type Filter struct {
+	// EtherTypes are those of the outer tag's inside, for tagged frames.
+	EtherTypes []uint16
+}
+
+// controlPriority is the highest a socket may ask for without more rights.
+const controlPriority = 7
+
+// afControl is a ControlPort over a packet socket.
+type afControl struct {
+	conn  *packet.Conn
+	raw   syscall.RawConn
+	index int
+	r     reader
+
+	// The receiver's scratch.
+	hdr     [1]unix.Mmsghdr
+	iov     unix.Iovec
+	from    unix.RawSockaddrLinklayer
+	control [64]byte
+}
+
+var _ ControlPort = (*afControl)(nil)
+
+// OpenControl opens the control socket of an interface, which may be down.
+func OpenControl(ifi *net.Interface, f Filter) (ControlPort, error) {
+	conn, raw, err := listen(ifi, unix.ETH_P_ALL)
+	if err != nil {
+		return nil, err
+	}
+	c := &afControl{conn: conn, raw: raw, index: ifi.Index}
+	err = withFD(raw, func(fd int) error {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, controlPriority); err != nil {
+			return fmt.Errorf("setsockopt SO_PRIORITY: %w", err)
+		}
+		return nil
+	})
+	if err == nil {
+		err = c.SetFilter(f)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("slave %s: control: %w", ifi.Name, err)
+	}
+	h := &c.hdr[0].Hdr
+	h.Iov = &c.iov
+	h.Iovlen = 1
+	h.Name = (*byte)(unsafe.Pointer(&c.from))
+	h.Control = &c.control[0]
+	c.r.init(conn, raw, ifi.Index, c.take)
+	return c, nil
+}
+
+// SetFilter implements ControlPort.
+func (c *afControl) SetFilter(f Filter) error {
+	if len(f.EtherTypes) == 0 {
+		return cause(c.conn.SetBPF(dropAll))
+	}
+	// A jump reaches 255 instructions; nobody has that many protocols.
+	n := len(f.EtherTypes)
+	prog := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}
+	for i, t := range f.EtherTypes {
+		prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(t), SkipTrue: uint8(n - i)})
+	}
+	prog = append(prog, bpf.RetConstant{Val: 0}, bpf.RetConstant{Val: 1 << 18})
+	raw, err := bpf.Assemble(prog)
+	if err != nil {
+		return err
+	}
+	return cause(c.conn.SetBPF(raw))
+}
+
+// Send implements ControlPort.
+func (c *afControl) Send(frame []byte) error {
+	return withFD(c.raw, func(fd int) error {
+		err := unix.Send(fd, frame, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.ENETDOWN) {
+			// The socket tells once that its interface was down, even if that
+			// is long past.
+			err = unix.Send(fd, frame, unix.MSG_DONTWAIT)
+		}
+		return err
+	})
+}
+
+func (c *afControl) take(fd uintptr) unix.Errno {
+	h := &c.hdr[0].Hdr
+	h.Namelen = unix.SizeofSockaddrLinklayer
+	h.SetControllen(auxLen)
+	_, errno := recvmmsg(fd, c.hdr[:])
+	return errno
+}
+
+// Receive implements ControlPort.
+func (c *afControl) Receive(buf []byte) (Received, error) {
+	if len(buf) == 0 {
+		return Received{}, errors.New("control: empty buffer")
+	}
+	c.iov.Base = &buf[0]
+	c.iov.SetLen(len(buf))
+	defer func() { c.iov.Base = nil }()
+	for {
+		if err := c.r.wait(); err != nil {
+			return Received{}, err
+		}
+		h := &c.hdr[0]
+		if h.Hdr.Flags&unix.MSG_TRUNC != 0 || c.from.Pkttype == unix.PACKET_OUTGOING {
+			continue
+		}
+		got := Received{N: int(h.Len), Type: c.from.Pkttype}
+		got.TPID, got.TCI, got.Tagged = vlanTag(auxdata(c.control[:h.Hdr.Controllen]))
+		return got, nil
+	}
+}
+
+// JoinGroup implements ControlPort.
+func (c *afControl) JoinGroup(mac MAC) error { return cause(c.conn.JoinGroup(mac[:])) }
+
+// LeaveGroup implements ControlPort.
+func (c *afControl) LeaveGroup(mac MAC) error { return cause(c.conn.LeaveGroup(mac[:])) }
+
+// Close implements ControlPort.
+func (c *afControl) Close() error {
+	if err := c.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}

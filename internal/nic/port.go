@@ -1,0 +1,105 @@
+package nic
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/sys/unix"
+)
+
+// Options of Open.
+type Options struct {
+	// Offload: Writers take live virtio-net headers.
+	Offload bool
+	// RcvBuf and SndBuf are the socket buffers in octets, 0 for 4 MB: room for
+	// some sixty super-frames. More would only be delay under overload.
+	RcvBuf, SndBuf int
+}
+
+const defaultBuffer = 4 << 20
+
+// afPort is a Port over a packet socket.
+type afPort struct {
+	conn    *packet.Conn
+	raw     syscall.RawConn
+	index   int
+	mtu     int
+	offload bool
+	header  bool // the socket speaks virtio-net headers
+	in      *receiver
+
+	received, truncated, malformed atomic.Uint64
+
+	mu      sync.Mutex
+	dropped uint64 // PACKET_STATISTICS, which the kernel resets when read
+	have    Membership
+}
+
+var _ Port = (*afPort)(nil)
+
+// Open opens the data socket of an interface, which may be down. Nothing that
+// arrived before is received, and nothing this host sends there.
+func Open(ifi *net.Interface, o Options) (Port, error) {
+	conn, raw, err := listen(ifi, unix.ETH_P_ALL)
+	if err != nil {
+		return nil, err
+	}
+	p := &afPort{conn: conn, raw: raw, index: ifi.Index, mtu: ifi.MTU, offload: o.Offload}
+	if err := p.configure(o); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("slave %s: %w", ifi.Name, err)
+	}
+	p.in = newReceiver(p)
+	return p, nil
+}
+
+func (p *afPort) configure(o Options) error {
+	size := func(n int) int {
+		if n == 0 {
+			return defaultBuffer
+		}
+		return n
+	}
+	return withFD(p.raw, func(fd int) error {
+		err := setOne(fd, unix.PACKET_VNET_HDR, "PACKET_VNET_HDR")
+		p.header = err == nil
+		if err != nil && p.offload {
+			return err
+		}
+		if err := setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF", size(o.RcvBuf)); err != nil {
+			return err
+		}
+		if err := setBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, "SO_SNDBUF", size(o.SndBuf)); err != nil {
+			return err
+		}
+		return acceptAll(fd)
+	})
+}
+
+func (p *afPort) Index() int    { return p.index }
+func (p *afPort) Offload() bool { return p.offload }
+
+// Stats implements Port.
+func (p *afPort) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s, err := p.conn.Stats(); err == nil {
+		p.dropped += uint64(s.Drops)
+	}
+	return Stats{Received: p.received.Load(), Dropped: p.dropped, Truncated: p.truncated.Load(), Malformed: p.malformed.Load()}
+}
+
+// Close implements Port. The descriptor is given back when the last call that
+// uses it has returned.
+func (p *afPort) Close() error {
+	p.Stats() // the last chance to ask
+	if err := p.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
