@@ -1,0 +1,16 @@
+// Package monitor tells whether slaves' links are good.
+//
+// The decision is pure: MII takes events and the time as arguments and returns
+// effects. What it decides about comes from sources that are kept apart from
+// it:
+//
+//	link.go           the four link states, speed and duplex
+//	mii.go            carrier -> link state, with updelay and downdelay
+//	watch_linux.go    what the kernel says over netlink: links, addresses
+//	poller_linux.go   carrier read by ioctl, often where it matters
+//	ethtool_linux.go  the ioctls: carrier, speed and duplex
+//
+// Netlink alone is not enough: the kernel may tell of a lost carrier up to a
+// second late unless somebody asks for it (it batches the events of devices
+// that are nobody's lower device).
+package monitor

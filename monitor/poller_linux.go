@@ -1,0 +1,250 @@
+package monitor
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How often carrier is read. A lost carrier is noticed within busyInterval
+// where it hurts; a read costs a few microseconds.
+const (
+	busyInterval = 2 * time.Millisecond  // carried a frame within busyFor
+	idleInterval = 50 * time.Millisecond // the rest
+	busyFor      = time.Second
+	// checkGap keeps a slave whose sends fail (full queue, lost carrier) from
+	// being read more often than this.
+	checkGap = 250 * time.Microsecond
+)
+
+// Poller reads the carrier of slaves by ioctl, on one OS thread for all of
+// them. It belongs to the network namespace it was made in.
+type Poller struct {
+	sock, wake int
+
+	mu     sync.Mutex
+	polled atomic.Pointer[[]*polled] // replaced whole, so that Check takes no lock
+	closed bool
+	done   chan struct{}
+}
+
+// polled is one interface. The polling thread owns the fields that aren't atomic.
+type polled struct {
+	index  int
+	frames func() uint64
+	report func(up bool)
+	kick   atomic.Bool // read it now
+	rename atomic.Pointer[string]
+	gone   atomic.Bool // removed: report nothing more
+
+	name    string
+	req     *glink
+	known   bool
+	up      bool
+	seen    uint64    // frames at the last look
+	busyTil time.Time // polled often until then
+	last    time.Time // last read
+	next    time.Time
+}
+
+// NewPoller starts a poller in the caller's network namespace.
+func NewPoller() (*Poller, error) {
+	sock, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		// A kernel without IPv4 has packet sockets: we need those anyway.
+		if sock, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
+			return nil, fmt.Errorf("carrier poller: socket: %w", err)
+		}
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(sock)
+		return nil, fmt.Errorf("carrier poller: eventfd: %w", err)
+	}
+	p := &Poller{sock: sock, wake: wake, done: make(chan struct{})}
+	p.polled.Store(new([]*polled))
+	go p.run()
+	return p, nil
+}
+
+// Add begins to poll an interface. frames returns a number that grows while
+// the interface is in use; report is told the carrier once at first and then
+// at each change, on the polling thread, and must not wait.
+func (p *Poller) Add(index int, frames func() uint64, report func(up bool)) error {
+	name, err := nameOf(p.sock, index)
+	if err != nil {
+		return fmt.Errorf("carrier poller: interface %d: %w", index, err)
+	}
+	s := &polled{index: index, frames: frames, report: report, name: name, req: newGlink(name)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := append(append([]*polled(nil), *p.polled.Load()...), s)
+	p.polled.Store(&list)
+	p.Check(index)
+	return nil
+}
+
+// Remove ends polling an interface. A report under way may still come.
+func (p *Poller) Remove(index int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []*polled
+	for _, s := range *p.polled.Load() {
+		if s.index == index {
+			s.gone.Store(true)
+		} else {
+			list = append(list, s)
+		}
+	}
+	p.polled.Store(&list)
+}
+
+// Rename follows an interface to its new name.
+func (p *Poller) Rename(index int, name string) {
+	for _, s := range *p.polled.Load() {
+		if s.index == index {
+			s.rename.Store(&name)
+		}
+	}
+	p.Check(index)
+}
+
+// Check has an interface read at once. It neither waits nor allocates.
+func (p *Poller) Check(index int) {
+	for _, s := range *p.polled.Load() {
+		if s.index == index && !s.kick.Swap(true) {
+			p.poke()
+		}
+	}
+}
+
+func (p *Poller) poke() {
+	one := [8]byte{1}
+	// Fails only when a poke is pending anyway.
+	_, _ = unix.Write(p.wake, one[:])
+}
+
+// Close ends the poller.
+func (p *Poller) Close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	p.polled.Store(new([]*polled))
+	p.mu.Unlock()
+	close(p.done)
+	p.poke()
+}
+
+// run is the polling thread: its own, and preferred by the scheduler, because
+// what it has to tell matters most when everything else is busy.
+func (p *Poller) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	prefer()
+	fds := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}}
+	var drain [8]byte
+	for {
+		now := time.Now()
+		next := now.Add(time.Hour)
+		for _, s := range *p.polled.Load() {
+			if at := p.turn(s, now); at.Before(next) {
+				next = at
+			}
+		}
+		select {
+		case <-p.done:
+			unix.Close(p.sock)
+			unix.Close(p.wake)
+			return
+		default:
+		}
+		wait := unix.NsecToTimespec(max(int64(time.Until(next)), 0))
+		if n, _ := unix.Ppoll(fds, &wait, nil); n > 0 {
+			_, _ = unix.Read(p.wake, drain[:])
+		}
+	}
+}
+
+// prefer raises the thread above others, as far as it may.
+func prefer() {
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
+	if unix.SchedSetAttr(0, &attr, 0) != nil {
+		_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), -20)
+	}
+}
+
+// turn reads one interface if it is its turn and returns when the next is.
+func (p *Poller) turn(s *polled, now time.Time) time.Time {
+	due := s.next
+	if s.kick.Load() {
+		due = s.last.Add(checkGap)
+	}
+	if now.Before(due) {
+		return due
+	}
+	s.kick.Store(false)
+	p.read(s)
+	if n := s.frames(); n != s.seen {
+		s.seen, s.busyTil = n, now.Add(busyFor)
+	}
+	s.last = now
+	s.next = now.Add(idleInterval)
+	if now.Before(s.busyTil) {
+		s.next = now.Add(busyInterval)
+	}
+	return s.next
+}
+
+func (p *Poller) read(s *polled) {
+	if name := s.rename.Swap(nil); name != nil {
+		s.name, s.req = *name, newGlink(*name)
+	}
+	up, errno := s.req.read(p.sock)
+	switch errno {
+	case 0:
+	case unix.EOPNOTSUPP:
+		var err error
+		if up, err = running(p.sock, s.name); err != nil {
+			return
+		}
+	default:
+		// Renamed or gone: a netlink event will say which, but it may be late.
+		name, err := nameOf(p.sock, s.index)
+		if err != nil {
+			up = false
+			break
+		}
+		s.name, s.req = name, newGlink(name)
+		if up, errno = s.req.read(p.sock); errno != 0 {
+			return
+		}
+	}
+	if s.known && s.up == up || s.gone.Load() {
+		return
+	}
+	s.known, s.up = true, up
+	s.report(up)
+}
+
+// ReadCarrier reads an interface's carrier now.
+func (p *Poller) ReadCarrier(index int) (bool, error) {
+	name, err := nameOf(p.sock, index)
+	if err != nil {
+		return false, err
+	}
+	up, errno := newGlink(name).read(p.sock)
+	switch errno {
+	case 0:
+		return up, nil
+	case unix.EOPNOTSUPP:
+		return running(p.sock, name)
+	}
+	return false, errno
+}
