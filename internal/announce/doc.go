@@ -1,0 +1,8 @@
+// Package announce tells the neighbours where a bond's addresses are after a
+// failover: gratuitous ARP for IPv4, unsolicited neighbour advertisements for
+// IPv6, for the bond and every device stacked on it.
+//
+//	frames.go    the frames (pure)
+//	targets.go   what there is to announce
+//	notifier.go  how often and when (pure)
+package announce

@@ -1,0 +1,11 @@
+// Package link is what the engine asks of the host's links and does to them:
+// attributes, flags, sysctls, address lists, and the kernel's rules for who may
+// become a slave. Its calls may wait for the kernel's RTNL lock, so they run
+// beside the bond's control goroutine.
+//
+//	link.go     Info, Host
+//	linux.go    Host over netlink
+//	save.go     a slave's NIC before and after
+//	checks.go   may this link become a slave? (pure)
+//	lists.go    address lists of a link, devices stacked on it
+package link

@@ -1,0 +1,72 @@
+package link
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Info is what there is to know of a link.
+type Info struct {
+	Index    int
+	Name     string
+	MAC      [6]byte // zero if the link has no 6-octet address
+	PermMAC  [6]byte // burnt-in address, zero if it has none
+	MTU      int
+	Up       bool // administratively
+	Carrier  bool
+	Promisc  bool
+	AllMulti bool
+	Loopback bool
+	Master   bool // IFF_MASTER
+	Slave    bool // IFF_SLAVE
+	NoARP    bool
+	Type     uint16 // ARPHRD_*
+	Kind     string // veth, tun, bond, …; empty for hardware
+	// MasterIndex is the device it is enslaved to, ParentIndex the one it is
+	// stacked on (or its veth peer's index); 0 for none.
+	MasterIndex int
+	ParentIndex int
+}
+
+// Host is the part of the system that owns links.
+type Host interface {
+	LinkByName(name string) (Info, error)
+	LinkByIndex(index int) (Info, error)
+	SetMAC(index int, mac [6]byte) error
+	SetMTU(index, mtu int) error
+	SetUp(index int) error
+	SetDown(index int) error
+	// SaveSlave notes how a NIC is before it becomes a slave; RestoreSlave
+	// leaves it so again, but down.
+	SaveSlave(index int) (Saved, error)
+	RestoreSlave(index int, s Saved) error
+	// PrepareSlave keeps the host's stack from using the NIC by itself.
+	PrepareSlave(index int) error
+	// AddressLists are the addresses the link receives beside its own.
+	AddressLists(index int) (unicast, multicast [][6]byte, err error)
+	// Uppers are the devices stacked on a link, at any depth, nearest first.
+	Uppers(index int) ([]Upper, error)
+	// Addresses are the IP addresses of a link that are in use (not tentative,
+	// no duplicates), in the kernel's order.
+	Addresses(index int) ([]netip.Prefix, error)
+	// IPv6Router reports whether the link forwards IPv6.
+	IPv6Router(name string) bool
+}
+
+// Upper is a device stacked on another one.
+type Upper struct {
+	Info
+	// Tags it adds to what it sends, outermost first.
+	Tags []Tag
+}
+
+// Tag is a VLAN tag.
+type Tag struct {
+	TPID uint16 // 0x8100 or 0x88a8
+	VID  uint16
+}
+
+// MACString is the usual form of an address.
+func MACString(m [6]byte) string {
+	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+}
