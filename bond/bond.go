@@ -1,0 +1,234 @@
+package bond
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/announce"
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/monitor"
+	"github.com/tapbond/tapbond/policy"
+	"github.com/tapbond/tapbond/tap"
+)
+
+// ErrGone answers requests to a bond that is deleted or being deleted.
+var ErrGone = errors.New("no such bond")
+
+// Bond is one aggregated link. Its methods may be called from any goroutine;
+// those that change something run one at a time, in the order they came.
+type Bond struct {
+	engine *Engine
+	sys    System
+	bus    *Bus
+	dev    tap.Device
+	index  int // the TAP's interface index
+
+	box     *mailbox
+	admin   chan struct{} // holds a token while a request runs
+	snap    atomic.Pointer[snapshot]
+	tx      []*txWorker
+	tapSync *tapSync
+	look    chan struct{}   // capacity 1: look at the TAP again
+	ctx     context.Context // ends with the bond
+	cancel  context.CancelFunc
+	stopped chan struct{} // closed when the control goroutine has ended
+
+	// The rest belongs to the control goroutine.
+	name     string
+	vals     option.Values
+	selector policy.Selector
+	up       bool
+	carrier  bool
+	mac      [6]byte
+	ownMAC   bool // mac is random or the first slave's, not set by somebody
+	mtu      int
+	slaves   []*slave // kernel order: that of enslaving
+	slots    []bool   // slot in use
+	nextID   int
+	active   *slave
+
+	forcePrimary bool // primary was just set: it wins the next selection
+	activeSince  time.Time
+	activeWhy    string
+	failovers    uint64
+
+	mii      *monitor.MII
+	effects  []monitor.Effect
+	notifier announce.Notifier
+	targets  []announce.Target // what to announce: addresses on the bond and above
+	wake     time.Time         // earliest deadline beside the machines' own
+
+	gen     uint64
+	dirty   bool       // state changed since the last snapshot
+	retired dropTotals // drops counted by workers that have ended
+	past    Traffic    // of slaves that have left
+	ended   bool
+}
+
+// Config describes a bond to create.
+type Config struct {
+	// Name of the bond and its TAP, 1 to 15 octets.
+	Name string
+	// Options are set at creation, before the first slave; all or nothing.
+	Options []option.Assign
+}
+
+// newBond makes the TAP and starts the workers and the control goroutine.
+func newBond(e *Engine, cfg Config) (*Bond, error) {
+	vals := option.Defaults()
+	known := e.interfaces(cfg.Options)
+	res, err := vals.Apply(option.Env{Bond: cfg.Name, Interface: func(name string) option.Iface { return known[name] }}, cfg.Options)
+	if err != nil {
+		return nil, err
+	}
+	selector, ok := policy.New(policy.Mode(res.Values.Mode))
+	if !ok {
+		return nil, fmt.Errorf("%s: mode %v: no transmit policy", cfg.Name, policy.Mode(res.Values.Mode))
+	}
+	dev, err := e.sys.OpenTAP(tap.Options{Name: cfg.Name, Queues: int(max(res.Values.Queues, 1)), Offload: tapOffload(res.Values.Offload)})
+	if err != nil {
+		return nil, err
+	}
+	info, err := e.sys.LinkByIndex(dev.Index())
+	if err != nil {
+		return nil, errors.Join(err, dev.Delete())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &Bond{
+		engine: e, sys: e.sys, bus: e.bus, dev: dev, index: dev.Index(),
+		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1),
+		name: cfg.Name, vals: res.Values, selector: selector,
+		mac: info.MAC, ownMAC: true, mtu: info.MTU,
+	}
+	b.mii = monitor.NewMII(b.miiConfig())
+	b.tapSync = newTAPSync(dev, func(err error) {
+		b.box.post(func() { b.warn(nil, "tap", err.Error()) })
+	})
+	for i, q := range dev.Queues() {
+		w := newTxWorker(i, q, &b.snap, e.sys.CheckCarrier, uint64(time.Now().UnixNano())+uint64(i))
+		b.tx = append(b.tx, w)
+	}
+	b.publish()
+	for _, w := range b.tx {
+		go b.runTx(w)
+	}
+	go b.run()
+	go b.tapSync.run(ctx)
+	go b.follow()
+	go b.housekeeping()
+	return b, nil
+}
+
+// Close releases every slave and removes the TAP. It returns when the host is
+// as it was before the bond.
+func (b *Bond) Close(ctx context.Context) error { return b.engine.remove(ctx, b, true) }
+
+// Done is closed when the bond is no more.
+func (b *Bond) Done() <-chan struct{} { return b.stopped }
+
+// Index returns the interface index of the bond's TAP.
+func (b *Bond) Index() int { return b.index }
+
+// runTx is the life of a transmit worker. Its queue ends with the bond, or
+// because somebody deleted the TAP, which deletes the bond.
+func (b *Bond) runTx(w *txWorker) {
+	if err := w.run(); errors.Is(err, tap.ErrGone) {
+		b.engine.tapGone(b)
+	}
+}
+
+// lock waits for the bond's turn to serve a request.
+func (b *Bond) lock(ctx context.Context) error {
+	select {
+	case b.admin <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.ctx.Done():
+		return ErrGone
+	}
+}
+
+func (b *Bond) tryLock() bool {
+	select {
+	case b.admin <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (b *Bond) unlock() { <-b.admin }
+
+func (b *Bond) now() time.Time { return time.Now() }
+
+func (b *Bond) event(e Event) {
+	e.Bond, e.Time = b.name, b.now()
+	b.bus.publish(e)
+}
+
+// warn reports something that an administrator should look at.
+func (b *Bond) warn(s *slave, kind, msg string) {
+	e := Event{Kind: kind, Message: msg, Level: slog.LevelWarn}
+	if s != nil {
+		e.Slave = s.name
+	}
+	b.event(e)
+}
+
+func (b *Bond) slaveByID(id int) *slave {
+	for _, s := range b.slaves {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}
+
+func (b *Bond) slaveByName(name string) *slave {
+	for _, s := range b.slaves {
+		if s.name == name && !s.leaving {
+			return s
+		}
+	}
+	return nil
+}
+
+func (b *Bond) slaveByIndex(index int) *slave {
+	for _, s := range b.slaves {
+		if s.index == index {
+			return s
+		}
+	}
+	return nil
+}
+
+func (b *Bond) miiConfig() monitor.Config {
+	return monitor.Config{Interval: ms(uint64(b.vals.Miimon)), UpDelay: ms(b.vals.Updelay()), DownDelay: ms(b.vals.Downdelay())}
+}
+
+// hostError names the bond in front of an error of the host.
+func hostError(bond string, err error) error {
+	var known *link.EnslaveError
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", bond, err)
+}
+
+func ms(n uint64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+func tapOffload(n uint32) tap.Offload {
+	switch n {
+	case option.OffloadOff:
+		return tap.OffloadOff
+	case option.OffloadOn:
+		return tap.OffloadOn
+	}
+	return tap.OffloadAuto
+}

@@ -1,0 +1,225 @@
+package bond
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/monitor"
+)
+
+// Engine runs the bonds of one network namespace.
+type Engine struct {
+	sys System
+	bus *Bus
+
+	mu    sync.Mutex
+	bonds map[string]*Bond
+	// links says whose an interface index is: a bond's TAP or its slave.
+	links map[int]*Bond
+}
+
+// NewEngine returns an engine without bonds.
+func NewEngine(sys System, bus *Bus) *Engine {
+	return &Engine{sys: sys, bus: bus, bonds: make(map[string]*Bond), links: make(map[int]*Bond)}
+}
+
+// Bus is where the engine's events appear.
+func (e *Engine) Bus() *Bus { return e.bus }
+
+// Run takes the kernel's events to the bonds they concern, until ctx ends or
+// the event source fails.
+func (e *Engine) Run(ctx context.Context, events <-chan monitor.WatchEvent) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case ev, ok := <-events:
+			if !ok {
+				return errors.New("link events ended")
+			}
+			e.dispatch(ev)
+		}
+	}
+}
+
+// Create makes a bond with the options given, all or nothing.
+func (e *Engine) Create(cfg Config) (*Bond, error) {
+	e.mu.Lock()
+	if e.bonds[cfg.Name] != nil {
+		e.mu.Unlock()
+		return nil, fmt.Errorf("%s: %w", cfg.Name, unix.EEXIST)
+	}
+	e.bonds[cfg.Name] = reserved
+	e.mu.Unlock()
+	b, err := newBond(e, cfg)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.bonds, cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	e.bonds[cfg.Name] = b
+	e.links[b.index] = b
+	b.refresh()
+	return b, nil
+}
+
+// reserved stands for a bond that is being made.
+var reserved = new(Bond)
+
+// Bond returns the bond of that name, nil if there is none.
+func (e *Engine) Bond(name string) *Bond {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if b := e.bonds[name]; b != reserved {
+		return b
+	}
+	return nil
+}
+
+// Bonds returns all bonds by name.
+func (e *Engine) Bonds() []*Bond {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []*Bond
+	for _, b := range e.bonds {
+		if b != reserved {
+			out = append(out, b)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].index < out[j].index })
+	return out
+}
+
+// Delete releases a bond's slaves and removes its TAP.
+func (e *Engine) Delete(ctx context.Context, name string) error {
+	b := e.Bond(name)
+	if b == nil {
+		return fmt.Errorf("%s: %w", name, unix.ENODEV)
+	}
+	return e.remove(ctx, b, true)
+}
+
+// tapGone deletes a bond whose TAP somebody deleted.
+func (e *Engine) tapGone(b *Bond) {
+	go func() { _ = e.remove(context.Background(), b, false) }()
+}
+
+// remove ends a bond; the lock is never given back, so nothing comes after.
+func (e *Engine) remove(ctx context.Context, b *Bond, tapPresent bool) error {
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	errs := b.shutdown(tapPresent)
+	e.mu.Lock()
+	for name, x := range e.bonds {
+		if x == b {
+			delete(e.bonds, name)
+		}
+	}
+	delete(e.links, b.index)
+	e.mu.Unlock()
+	return errs
+}
+
+// CloseAll deletes every bond.
+func (e *Engine) CloseAll(ctx context.Context) error {
+	var errs []error
+	for _, b := range e.Bonds() {
+		if err := e.remove(ctx, b, true); err != nil && !errors.Is(err, ErrGone) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) dispatch(ev monitor.WatchEvent) {
+	switch {
+	case ev.Link != nil:
+		e.linkEvent(*ev.Link)
+	case ev.Addr != nil, ev.Resync:
+		for _, b := range e.Bonds() {
+			b.refresh()
+			if ev.Addr != nil && !ev.Addr.Deleted {
+				b.addressEvent(*ev.Addr)
+			}
+		}
+	}
+}
+
+func (e *Engine) linkEvent(ev monitor.LinkEvent) {
+	b := e.owner(ev.Index)
+	if b == nil {
+		// Perhaps a device stacked on a bond: its addresses are announced too.
+		for _, b := range e.Bonds() {
+			if ev.ParentIndex == b.index || ev.MasterIndex != 0 {
+				b.refresh()
+			}
+		}
+		return
+	}
+	if ev.Index == b.index {
+		if ev.Deleted {
+			e.tapGone(b)
+			return
+		}
+		b.refresh()
+		return
+	}
+	b.box.post(func() {
+		if s := b.slaveByIndex(ev.Index); s != nil {
+			b.slaveEvent(s, ev)
+		}
+	})
+}
+
+func (e *Engine) owner(index int) *Bond {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.links[index]
+}
+
+// owns: the interface is a bond's TAP or slave.
+func (e *Engine) owns(index int) bool { return e.owner(index) != nil }
+
+func (e *Engine) claim(index int, b *Bond) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.links[index] = b
+}
+
+func (e *Engine) disclaim(index int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.links, index)
+}
+
+func (e *Engine) renamed(b *Bond, from, to string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.bonds, from)
+	e.bonds[to] = b
+}
+
+// interfaces looks up every interface that a request's values may name.
+func (e *Engine) interfaces(assigns []option.Assign) map[string]option.Iface {
+	known := make(map[string]option.Iface)
+	for _, a := range assigns {
+		info, err := e.sys.LinkByName(a.Value)
+		if err != nil {
+			continue
+		}
+		i := option.Iface{Exists: true, Up: info.Up}
+		if b := e.owner(info.Index); b != nil && b.index != info.Index {
+			i.Master, i.BondSlave = b.Name(), true
+		}
+		known[a.Value] = i
+	}
+	return known
+}

@@ -1,0 +1,238 @@
+package bond
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/monitor"
+)
+
+// Enslave makes the named interface a slave, with the kernel's checks, order
+// and errors (spec 2.6). When it returns nil the slave is open, its link
+// evaluated and visible in State. On an error everything is as it was.
+func (b *Bond) Enslave(ctx context.Context, name string) error {
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	defer b.unlock()
+	e := enslaving{b: b}
+	if err := b.call(func() { e.situation() }); err != nil {
+		return err
+	}
+	if err := e.prepare(name); err != nil {
+		e.undo.run()
+		return err
+	}
+	if err := b.call(e.join); err != nil {
+		e.undo.run()
+		return err
+	}
+	b.refresh()
+	return b.tapSync.wait(ctx)
+}
+
+// enslaving is one enslave under way.
+type enslaving struct {
+	b    *Bond
+	sit  link.Situation
+	mac  [6]byte // the bond's
+	take bool    // the bond takes the slave's address
+	mtu  int
+	undo undoList
+
+	s *slave
+}
+
+// undoList holds what takes back the steps done so far.
+type undoList []func()
+
+func (u *undoList) add(fn func()) { *u = append(*u, fn) }
+
+func (u undoList) run() {
+	for i := len(u) - 1; i >= 0; i-- {
+		u[i]()
+	}
+}
+
+// situation runs on the control goroutine.
+func (e *enslaving) situation() {
+	b := e.b
+	e.sit = link.Situation{Bond: b.name, BondIndex: b.index, InUse: b.engine.owns}
+	e.mac, e.mtu = b.mac, b.mtu
+	e.take = b.ownMAC && len(b.slaves) == 0
+}
+
+// prepare does everything that touches the host, in the kernel's order, and
+// leaves in undo how to take it back.
+func (e *enslaving) prepare(name string) error {
+	b := e.b
+	info, err := b.sys.LinkByName(name)
+	if err != nil {
+		return link.Missing(e.sit.Bond, name, err)
+	}
+	if e.sit.Stacked, err = b.stacked(info.Index); err != nil {
+		return fmt.Errorf("%s: (slave %s): %w", e.sit.Bond, name, err)
+	}
+	if err := link.EnslaveChecks(info, e.sit); err != nil {
+		return err
+	}
+	fail := func(what string, err error) error {
+		return fmt.Errorf("%s: (slave %s): %s: %w", e.sit.Bond, name, what, err)
+	}
+	saved, err := b.sys.SaveSlave(info.Index)
+	if err != nil {
+		return fail("save state", err)
+	}
+	e.undo.add(func() {
+		if err := b.sys.RestoreSlave(info.Index, saved); err != nil {
+			b.box.post(func() { b.warn(nil, "restore", err.Error()) })
+		}
+	})
+	if e.take {
+		old := e.mac
+		if err := b.sys.SetMAC(b.index, info.MAC); err != nil {
+			return fail("give its address to the bond", err)
+		}
+		e.mac = info.MAC
+		e.undo.add(func() { _ = b.sys.SetMAC(b.index, old) })
+	}
+	if info.MTU != e.mtu {
+		if err := b.sys.SetMTU(info.Index, e.mtu); err != nil {
+			return fail(fmt.Sprintf("set MTU %d", e.mtu), err)
+		}
+	}
+	if info.MAC != e.mac {
+		if err := b.sys.SetMAC(info.Index, e.mac); err != nil {
+			return fail("set MAC address", err)
+		}
+	}
+	if err := b.sys.PrepareSlave(info.Index); err != nil {
+		return fail("turn IPv6 off", err)
+	}
+	e.s = &slave{index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mtu: e.mtu}
+	if err := e.open(); err != nil {
+		return fail("open", err)
+	}
+	if err := b.sys.SetUp(info.Index); err != nil {
+		return fail("set up", err)
+	}
+	e.s.carrier = b.sys.Carrier(info.Index)
+	e.s.speed = b.sys.Speed(info.Index)
+	return nil
+}
+
+// open gives the slave its filter first, so that the host's stack never hears
+// what the sockets then receive.
+func (e *enslaving) open() error {
+	b, s := e.b, e.s
+	var err error
+	if s.shield, err = b.sys.Shield(s.index); err != nil {
+		return err
+	}
+	e.undo.add(func() { _ = s.shield.Remove() })
+	if s.port, err = b.sys.OpenPort(s.index, b.dev.Offload()); err != nil {
+		return err
+	}
+	e.undo.add(func() { _ = s.port.Close() })
+	if s.control, err = b.sys.OpenControl(s.index); err != nil {
+		return err
+	}
+	e.undo.add(func() { _ = s.control.Close() })
+	filter, err := b.tapFilter()
+	if err != nil {
+		return err
+	}
+	return s.port.SetMembership(filter)
+}
+
+// join runs on the control goroutine: the slave becomes part of the bond.
+func (e *enslaving) join() {
+	b, s := e.b, e.s
+	b.nextID++
+	s.id = b.nextID
+	s.slot = b.takeSlot()
+	b.mac = e.mac
+	for range b.tx {
+		s.writers = append(s.writers, s.port.Writer())
+		s.tx = append(s.tx, new(traffic))
+	}
+	queues := b.dev.Queues()
+	s.rx = newRxWorker(s.slot, s.port, queues[s.slot%len(queues)], &b.snap)
+	s.rxDone = make(chan struct{})
+	b.slaves = append(b.slaves, s)
+	b.dirty = true
+	s.since = b.now()
+
+	b.effects = b.mii.Step(b.now(), monitor.Added{ID: s.id, Carrier: s.carrier}, b.miiContext(), b.effects[:0])
+	s.link = b.mii.Link(s.id)
+	s.why = map[monitor.Link]string{
+		monitor.LinkUp: "carrier when enslaved", monitor.LinkDown: "no carrier when enslaved", monitor.LinkBack: "carrier when enslaved, waiting for updelay",
+	}[s.link]
+	if s.name == b.vals.Primary {
+		b.forcePrimary = true
+	}
+	// The kernel raises the carrier without a word here; a word is for changes.
+	b.updateCarrier()
+	if b.primaryMode() || b.active == nil {
+		b.reselect("slave added")
+	}
+	b.event(Event{Slave: s.name, Kind: "enslave", Message: enslaveText(b.primaryMode() && s != b.active, s.link), To: s.link.String()})
+	b.engine.claim(s.index, b)
+	b.stepMII(monitor.Tick{}) // a lone slave doesn't wait for updelay
+	go b.runRx(s)
+	if err := b.sys.WatchCarrier(s.index, s.busyFrames, func(up bool) {
+		b.box.post(func() { b.setCarrier(s, up) })
+	}); err != nil {
+		b.warn(s, "carrier_watch", "carrier is followed by events alone: "+err.Error())
+	}
+}
+
+func enslaveText(backup bool, l monitor.Link) string {
+	text := "Enslaving as an active"
+	if backup {
+		text = "Enslaving as a backup"
+	}
+	if l == monitor.LinkDown {
+		return text + " interface with a down link"
+	}
+	return text + " interface with an up link"
+}
+
+// stacked: a device that sits on the interface takes its frames (the kernel:
+// its receive handler is in use).
+func (b *Bond) stacked(index int) (bool, error) {
+	ups, err := b.sys.Uppers(index)
+	for _, u := range ups {
+		switch u.Kind {
+		case "macvlan", "macvtap", "ipvlan", "ipvtap":
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// takeSlot returns the lowest free slot.
+func (b *Bond) takeSlot() int {
+	for i, used := range b.slots {
+		if !used {
+			b.slots[i] = true
+			return i
+		}
+	}
+	b.slots = append(b.slots, true)
+	return len(b.slots) - 1
+}
+
+// runRx is the life of a receive worker. A port that ends by itself is a NIC
+// that is gone.
+func (b *Bond) runRx(s *slave) {
+	err := s.rx.run()
+	close(s.rxDone)
+	b.box.post(func() {
+		b.retired.add(&s.rx.drops)
+		if !s.leaving && err != nil {
+			go b.vanished(s)
+		}
+	})
+}

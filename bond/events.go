@@ -1,0 +1,132 @@
+package bond
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Event is one change of state: the log line, the entry of the event stream
+// and the reason shown by show are all made from it.
+type Event struct {
+	Seq     uint64     `json:"seq"` // 1, 2, … over the engine's life
+	Time    time.Time  `json:"time"`
+	Bond    string     `json:"bond,omitempty"`
+	Slave   string     `json:"slave,omitempty"`
+	Kind    string     `json:"kind"`    // machine-readable: link_down, active_change, …
+	Message string     `json:"message"` // the kernel's wording where it has one
+	Level   slog.Level `json:"level"`
+	From    string     `json:"from,omitempty"`
+	To      string     `json:"to,omitempty"`
+	Why     string     `json:"why,omitempty"`
+}
+
+// Text is the line an administrator would grep the kernel log for.
+func (e *Event) Text() string {
+	switch {
+	case e.Bond == "":
+		return e.Message
+	case e.Slave == "":
+		return e.Bond + ": " + e.Message
+	}
+	return e.Bond + ": (slave " + e.Slave + "): " + e.Message
+}
+
+// eventBacklog is how many events a reader may lag behind before it loses the
+// oldest; a flood of events must not become a flood of memory.
+const eventBacklog = 1024
+
+// Bus hands events to the log and to any number of readers. Publishing never
+// waits for either: the control goroutine is the publisher.
+type Bus struct {
+	mu   sync.Mutex
+	seq  uint64
+	ring []Event // the last eventBacklog events, oldest first
+	wake chan struct{}
+}
+
+// NewBus returns a Bus without events.
+func NewBus() *Bus { return &Bus{wake: make(chan struct{})} }
+
+func (b *Bus) publish(e Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seq++
+	e.Seq = b.seq
+	if len(b.ring) == eventBacklog {
+		b.ring = append(b.ring[:0], b.ring[1:]...)
+	}
+	b.ring = append(b.ring, e)
+	close(b.wake)
+	b.wake = make(chan struct{})
+}
+
+// Last returns the number of the newest event, 0 if there was none.
+func (b *Bus) Last() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.seq
+}
+
+// Since returns the events after number seq, oldest first, waiting for one if
+// there is none. A reader that lagged sees a gap in Seq. The error is ctx's.
+func (b *Bus) Since(ctx context.Context, seq uint64) ([]Event, error) {
+	for {
+		b.mu.Lock()
+		var out []Event
+		for i := range b.ring {
+			if b.ring[i].Seq > seq {
+				out = append(out, b.ring[i:]...)
+				break
+			}
+		}
+		wake := b.wake
+		b.mu.Unlock()
+		if len(out) > 0 {
+			return out, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-wake:
+		}
+	}
+}
+
+// Log writes events to log until ctx ends, then what is left.
+func (b *Bus) Log(ctx context.Context, log *slog.Logger) {
+	var seen uint64
+	for {
+		events, err := b.Since(ctx, seen)
+		if err != nil {
+			done, cancel := context.WithCancel(context.Background())
+			cancel()
+			for events, _ = b.Since(done, seen); len(events) > 0; events, _ = b.Since(done, seen) {
+				seen = logEvents(log, events)
+			}
+			return
+		}
+		seen = logEvents(log, events)
+	}
+}
+
+func logEvents(log *slog.Logger, events []Event) uint64 {
+	for i := range events {
+		e := &events[i]
+		attrs := make([]slog.Attr, 0, 8)
+		add := func(key, v string) {
+			if v != "" {
+				attrs = append(attrs, slog.String(key, v))
+			}
+		}
+		add("bond", e.Bond)
+		add("slave", e.Slave)
+		add("kind", e.Kind)
+		add("from", e.From)
+		add("to", e.To)
+		add("why", e.Why)
+		log.LogAttrs(context.Background(), e.Level, e.Text(), attrs...)
+	}
+	return events[len(events)-1].Seq
+}

@@ -1,0 +1,128 @@
+package bond
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tapbond/tapbond/monitor"
+	"github.com/tapbond/tapbond/policy"
+)
+
+// drainTime is how long a slave that lost the active role by our choice still
+// delivers unicast: what the peer sent before it learned the new path.
+const drainTime = 50 * time.Millisecond
+
+// primaryMode: the mode keeps one active slave and backups.
+func (b *Bond) primaryMode() bool {
+	switch policy.Mode(b.vals.Mode) {
+	case policy.ActiveBackup, policy.BalanceTLB, policy.BalanceALB:
+		return true
+	}
+	return false
+}
+
+// reselect chooses the active slave anew and makes it so; then the bond's
+// carrier follows. Modes without backups keep an active slave too, silently:
+// balance-rr sends IGMP on it.
+func (b *Bond) reselect(why string) {
+	members := b.members()
+	c := contest{current: -1, primary: -1, reselect: int(b.vals.PrimaryReselect), force: b.forcePrimary, updelay: ms(b.vals.Updelay())}
+	b.forcePrimary = false
+	for i, s := range members {
+		if s == b.active {
+			c.current = i
+		}
+		if b.primaryMode() && s.name == b.vals.Primary {
+			c.primary = i
+		}
+		c.slaves = append(c.slaves, candidate{
+			link: s.link, usable: s.usable(), remaining: b.mii.Remaining(b.now(), s.id), prio: s.prio, speed: s.speed,
+		})
+	}
+	got := c.choose()
+	var next *slave
+	if got.active >= 0 {
+		next = members[got.active]
+	}
+	if next != b.active {
+		b.setActive(next, got.early, why)
+	}
+	if !b.updateCarrier() {
+		return
+	}
+	if b.carrier {
+		b.event(Event{Kind: "carrier_up", Message: "active interface up!", Why: why})
+	} else {
+		b.event(Event{Kind: "carrier_down", Message: "now running without any active interface!", Why: why})
+	}
+}
+
+// members are the slaves that are here to stay, in list order.
+func (b *Bond) members() []*slave {
+	out := make([]*slave, 0, len(b.slaves))
+	for _, s := range b.slaves {
+		if !s.leaving {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// setActive moves the active role to next (nil: nobody). early: next is still
+// waiting for updelay and comes UP now because nothing else is.
+func (b *Bond) setActive(next *slave, early bool, why string) {
+	old := b.active
+	b.active = next
+	b.dirty = true
+	if old != nil {
+		old.drain = b.now().Add(drainTime)
+		b.wakeAt(old.drain)
+	}
+	if early {
+		left := b.mii.Remaining(b.now(), next.id)
+		b.mii.Promote(next.id)
+		next.link, next.since, next.why = monitor.LinkUp, b.now(), "nothing else is up"
+		b.activeEvent(old, next, why, fmt.Sprintf("making interface the new active one %d ms earlier", left.Milliseconds()))
+	} else if next != nil {
+		b.activeEvent(old, next, why, "making interface the new active one")
+	}
+	if !b.primaryMode() {
+		return
+	}
+	b.activeSince, b.activeWhy = b.now(), why
+	if old != nil && next != nil {
+		b.failovers++
+	}
+	if next == nil {
+		b.notifier.Stop()
+		return
+	}
+	// The new path is in force before anything is announced on it.
+	b.publish()
+	b.startNotify()
+}
+
+func (b *Bond) activeEvent(old, next *slave, why, msg string) {
+	if !b.primaryMode() {
+		return
+	}
+	e := Event{Slave: next.name, Kind: "active_change", Message: msg, To: next.name, Why: why}
+	if old != nil {
+		e.From = old.name
+	}
+	b.event(e)
+}
+
+// updateCarrier makes the TAP's carrier and speed those of the bond, and
+// reports whether the carrier changed. Outside 802.3ad the bond has carrier
+// while any slave's link is UP.
+func (b *Bond) updateCarrier() bool {
+	up := false
+	for _, s := range b.members() {
+		up = up || s.link == monitor.LinkUp
+	}
+	changed := up != b.carrier
+	b.carrier = up
+	b.wantTAP()
+	return changed
+}

@@ -1,0 +1,300 @@
+package bond
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tapbond/tapbond/internal/announce"
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/monitor"
+)
+
+// housekeepEvery is how often what has no event of its own is looked at: the
+// slaves' filters, and the address lists of the TAP.
+const housekeepEvery = time.Second
+
+// mendTries is how often in mendWindow a slave's address is put back before
+// we leave it to whoever keeps changing it.
+const (
+	mendTries  = 3
+	mendWindow = 10 * time.Second
+)
+
+// housekeeping re-asserts what may be taken away without an event.
+func (b *Bond) housekeeping() {
+	tick := time.NewTicker(housekeepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !b.tryLock() {
+			continue
+		}
+		var slaves []*slave
+		_ = b.call(func() { slaves = b.members() })
+		for _, s := range slaves {
+			b.keepShield(s)
+		}
+		b.mirrorFilter(slaves)
+		b.unlock()
+	}
+}
+
+func (b *Bond) keepShield(s *slave) {
+	ok, err := s.shield.Check()
+	if ok || err != nil {
+		return
+	}
+	msg := "isolation from the host's stack was removed, put back"
+	if err := s.shield.Mend(); err != nil {
+		msg = "isolation from the host's stack was removed and can't be put back: " + err.Error()
+	}
+	b.box.post(func() { b.warn(s, "isolation", msg) })
+}
+
+// mirrorFilter has the slaves receive what the TAP's stack asked for. The
+// kernel does this for the active slave alone; here all slaves get it, so that
+// a failover has nothing to wait for.
+func (b *Bond) mirrorFilter(slaves []*slave) {
+	filter, err := b.tapFilter()
+	if err != nil {
+		return
+	}
+	for _, s := range slaves {
+		if err := s.port.SetMembership(filter); err != nil {
+			b.box.post(func() { b.warn(s, "filter", err.Error()) })
+		}
+	}
+}
+
+// tapFilter reads the TAP's receive filter.
+func (b *Bond) tapFilter() (nic.Membership, error) {
+	info, err := b.sys.LinkByIndex(b.index)
+	if err != nil {
+		return nic.Membership{}, err
+	}
+	unicast, multicast, err := b.sys.AddressLists(b.index)
+	if err != nil {
+		return nic.Membership{}, err
+	}
+	return nic.Membership{Unicast: unicast, Multicast: multicast, Promisc: info.Promisc, AllMulti: info.AllMulti}, nil
+}
+
+// refresh asks for the TAP to be looked at again: its flags, MTU, address and
+// filter, and what is to be announced. It returns at once; requests for it
+// that come while one waits are one.
+func (b *Bond) refresh() {
+	select {
+	case b.look <- struct{}{}:
+	default:
+	}
+}
+
+// follow looks at the TAP whenever asked to. Events only say that something
+// may have changed: what is true is read, so that late events do no harm.
+func (b *Bond) follow() {
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-b.look:
+		}
+		if b.lock(b.ctx) != nil {
+			return
+		}
+		b.followTAP()
+		b.unlock()
+	}
+}
+
+// followTAP brings the bond to what somebody did to its TAP. The caller holds
+// the bond's lock.
+func (b *Bond) followTAP() {
+	info, err := b.sys.LinkByIndex(b.index)
+	if err != nil {
+		return // deleted: another event says so
+	}
+	targets, err := announce.Targets(b.sys, b.index)
+	var slaves []*slave
+	var mac [6]byte
+	var mtu int
+	_ = b.call(func() {
+		if err == nil {
+			b.targets = targets
+		}
+		if info.Name != b.name {
+			b.event(Event{Kind: "rename", Message: "renamed to " + info.Name, From: b.name, To: info.Name})
+			b.engine.renamed(b, b.name, info.Name)
+			b.name = info.Name
+		}
+		b.setUp(info.Up)
+		slaves, mac, mtu = b.members(), b.mac, b.mtu
+	})
+	if info.MTU != mtu {
+		b.followMTU(slaves, mtu, info.MTU)
+	}
+	if info.MAC != mac {
+		b.followMAC(slaves, mac, info.MAC)
+	}
+	b.mirrorFilter(slaves)
+}
+
+// setUp opens or closes the bond, as the TAP was set up or down. Slaves stay
+// up; the link monitor stands still while the bond is down and then starts
+// from what the carriers are.
+func (b *Bond) setUp(up bool) {
+	if b.up == up {
+		return
+	}
+	b.up, b.dirty = up, true
+	if !up {
+		b.event(Event{Kind: "bond_down", Message: "bond is down"})
+		b.notifier.Stop()
+		return
+	}
+	b.event(Event{Kind: "bond_up", Message: "bond is up"})
+	for _, s := range b.slaves {
+		b.stepMII(monitor.Carrier{ID: s.id, Up: s.carrier})
+	}
+	b.stepMII(monitor.Tick{})
+	if b.active != nil && b.primaryMode() {
+		b.startNotify()
+	}
+}
+
+// followMTU gives the slaves the MTU somebody gave the TAP, all or none: if one
+// refuses, every one and the TAP go back.
+func (b *Bond) followMTU(slaves []*slave, old, mtu int) {
+	for i, s := range slaves {
+		err := b.sys.SetMTU(s.index, mtu)
+		if err == nil {
+			continue
+		}
+		for _, done := range slaves[:i] {
+			_ = b.sys.SetMTU(done.index, old)
+		}
+		_ = b.sys.SetMTU(b.index, old)
+		b.box.post(func() { b.warn(s, "mtu", fmt.Sprintf("MTU %d refused, bond goes back to %d: %v", mtu, old, err)) })
+		return
+	}
+	_ = b.call(func() {
+		b.mtu = mtu
+		for _, s := range slaves {
+			s.mtu = mtu
+		}
+		b.event(Event{Kind: "mtu", Message: fmt.Sprintf("MTU is now %d", mtu), From: fmt.Sprint(old), To: fmt.Sprint(mtu)})
+	})
+}
+
+// followMAC gives the slaves the address somebody gave the TAP, all or none.
+func (b *Bond) followMAC(slaves []*slave, old, mac [6]byte) {
+	for i, s := range slaves {
+		err := b.sys.SetMAC(s.index, mac)
+		if err == nil {
+			continue
+		}
+		for _, done := range slaves[:i] {
+			_ = b.sys.SetMAC(done.index, old)
+		}
+		_ = b.sys.SetMAC(b.index, old)
+		b.box.post(func() { b.warn(s, "mac", "address refused, bond keeps its own: "+err.Error()) })
+		return
+	}
+	_ = b.call(func() {
+		b.mac, b.ownMAC, b.dirty = mac, false, true
+		b.event(Event{Kind: "mac", Message: "address is now " + link.MACString(mac), From: link.MACString(old), To: link.MACString(mac)})
+	})
+	if targets, err := announce.Targets(b.sys, b.index); err == nil {
+		_ = b.call(func() { b.targets = targets })
+	}
+}
+
+// slaveEvent takes what the kernel says of a slave's link; on the control
+// goroutine.
+func (b *Bond) slaveEvent(s *slave, ev monitor.LinkEvent) {
+	if ev.Deleted {
+		if !s.leaving {
+			go b.vanished(s)
+		}
+		return
+	}
+	if ev.Name != s.name {
+		b.event(Event{Slave: s.name, Kind: "slave_rename", Message: "interface is now called " + ev.Name, From: s.name, To: ev.Name})
+		s.name = ev.Name
+		b.sys.RenameCarrier(s.index, ev.Name)
+	}
+	b.sys.CheckCarrier(s.index)
+	if ev.MTU != s.mtu && ev.MTU != b.mtu {
+		b.warn(s, "slave_mtu", fmt.Sprintf("MTU was changed to %d, the bond's is %d", ev.MTU, b.mtu))
+		s.mtu = ev.MTU
+	}
+	if [6]byte(ev.MAC) != b.mac && !s.leaving {
+		go b.mendMAC(s)
+	}
+}
+
+// mendMAC puts a slave's address back that somebody changed.
+func (b *Bond) mendMAC(s *slave) {
+	if b.lock(b.ctx) != nil {
+		return
+	}
+	defer b.unlock()
+	info, err := b.sys.LinkByIndex(s.index)
+	var want [6]byte
+	var try bool
+	_ = b.call(func() {
+		want = b.mac
+		if err != nil || info.MAC == want || s.leaving || b.slaveByID(s.id) == nil {
+			return
+		}
+		if b.now().Sub(s.mendAt) > mendWindow {
+			s.mendAt, s.mended = b.now(), 0
+		}
+		s.mended++
+		switch try = s.mended <= mendTries; {
+		case try:
+			b.warn(s, "slave_mac", "address was changed to "+link.MACString(info.MAC)+", put back")
+		case s.mended == mendTries+1:
+			b.warn(s, "slave_mac", "address keeps being changed, left at "+link.MACString(info.MAC))
+		}
+	})
+	if try {
+		if err := b.sys.SetMAC(s.index, want); err != nil {
+			b.box.post(func() { b.warn(s, "slave_mac", err.Error()) })
+		}
+	}
+}
+
+// SetUp sets the bond administratively up, as `ip link set bond0 up` does. When
+// it returns the bond carries traffic, if a slave can.
+func (b *Bond) SetUp(ctx context.Context) error { return b.setTAP(ctx, b.sys.SetUp) }
+
+// SetDown sets the bond administratively down; its slaves stay up.
+func (b *Bond) SetDown(ctx context.Context) error { return b.setTAP(ctx, b.sys.SetDown) }
+
+func (b *Bond) setTAP(ctx context.Context, set func(index int) error) error {
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	defer b.unlock()
+	if err := set(b.index); err != nil {
+		return err
+	}
+	b.followTAP()
+	return b.tapSync.wait(ctx)
+}
+
+// addressEvent warns of an address on a slave: the slave's stack is cut off,
+// so nothing can answer there.
+func (b *Bond) addressEvent(ev monitor.AddrEvent) {
+	b.box.post(func() {
+		if s := b.slaveByIndex(ev.Index); s != nil {
+			b.warn(s, "slave_address", "address "+ev.Prefix.String()+" was put on a slave; it belongs on the bond")
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package bond
+
+import (
+	"time"
+
+	"github.com/tapbond/tapbond/monitor"
+)
+
+// run is the control goroutine: the one place where the bond's state changes.
+// Nothing in it waits for the host.
+func (b *Bond) run() {
+	defer close(b.stopped)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for !b.ended {
+		b.arm(timer)
+		select {
+		case <-b.box.ready:
+			for _, fn := range b.box.take() {
+				fn()
+				b.settle()
+			}
+		case <-timer.C:
+			b.tick()
+			b.settle()
+		}
+	}
+	for _, fn := range b.box.close() {
+		fn() // somebody may be waiting for it
+	}
+}
+
+// settle lets the workers see what changed.
+func (b *Bond) settle() {
+	if b.dirty && !b.ended {
+		b.publish()
+	}
+}
+
+// call runs fn on the control goroutine and returns when it has run and its
+// changes are in force.
+func (b *Bond) call(fn func()) error {
+	done := make(chan struct{})
+	if !b.box.post(func() {
+		fn()
+		b.settle()
+		close(done)
+	}) {
+		return ErrGone
+	}
+	<-done
+	return nil
+}
+
+// arm sets the timer to the earliest deadline.
+func (b *Bond) arm(timer *time.Timer) {
+	at := b.wake
+	earlier := func(t time.Time, ok bool) {
+		if ok && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if b.up {
+		earlier(b.mii.Next())
+		earlier(b.notifier.Next())
+	}
+	wait := time.Hour
+	if !at.IsZero() {
+		wait = max(at.Sub(b.now()), 0)
+	}
+	timer.Reset(wait)
+}
+
+// wakeAt has the loop look again at t at the latest.
+func (b *Bond) wakeAt(t time.Time) {
+	if b.wake.IsZero() || t.Before(b.wake) {
+		b.wake = t
+	}
+}
+
+// tick serves the deadlines that have passed.
+func (b *Bond) tick() {
+	now := b.now()
+	if next, ok := b.mii.Next(); ok && !next.After(now) {
+		b.stepMII(monitor.Tick{})
+	}
+	b.stepNotify(now)
+	if !b.wake.IsZero() && !b.wake.After(now) {
+		b.wake = time.Time{}
+		for _, s := range b.slaves {
+			if s.drain.After(now) {
+				b.wakeAt(s.drain)
+			}
+		}
+		b.dirty = true // a drain is over: the snapshot's receive rules change
+	}
+}

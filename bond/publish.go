@@ -1,0 +1,66 @@
+package bond
+
+import (
+	"time"
+
+	"github.com/tapbond/tapbond/monitor"
+	"github.com/tapbond/tapbond/policy"
+)
+
+// publish builds the snapshot of the present state and hands it to the
+// workers. It returns the new generation.
+func (b *Bond) publish() uint64 {
+	b.gen++
+	b.dirty = false
+	mode := policy.Mode(b.vals.Mode)
+	s := &snapshot{
+		gen:     b.gen,
+		up:      b.up,
+		mac:     b.mac,
+		sel:     b.selector,
+		offload: b.dev.Offload(),
+		rx:      make([]rxRule, len(b.slots)),
+		pol: policy.Snapshot{
+			Active:          -1,
+			Hash:            policy.HashPolicy(b.vals.XmitHashPolicy),
+			PacketsPerSlave: uint32(b.vals.PacketsPerSlave),
+		},
+	}
+	s.fanout, _ = b.selector.(policy.Fanout)
+	now := b.now()
+	for _, sl := range b.slaves {
+		s.rx[sl.slot] = b.rxRuleOf(sl, now)
+		if sl.leaving {
+			continue
+		}
+		i := len(s.slaves)
+		can := sl.canTx(mode)
+		if can {
+			s.pol.Usable = append(s.pol.Usable, i)
+		}
+		if sl == b.active {
+			s.pol.Active = i
+		}
+		s.pol.Slaves = append(s.pol.Slaves, policy.Slave{
+			CanTx:   can,
+			Up:      sl.carrier && sl.link == monitor.LinkUp,
+			QueueID: sl.queueID,
+		})
+		s.slaves = append(s.slaves, slaveView{slot: sl.slot, index: sl.index, writers: sl.writers, tx: sl.tx})
+	}
+	b.snap.Store(s)
+	return b.gen
+}
+
+// rxRuleOf applies spec 2.3: in modes with one active slave the others hear
+// nothing for the bond, unless all_slaves_active is set. A slave that is being
+// released goes on delivering as before until its socket is closed.
+func (b *Bond) rxRuleOf(s *slave, now time.Time) rxRule {
+	if !b.primaryMode() || s == b.active || b.vals.AllSlavesActive != 0 {
+		return rxActive
+	}
+	if now.Before(s.drain) {
+		return rxDrain
+	}
+	return rxInactive
+}

@@ -1,0 +1,179 @@
+package bond
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/monitor"
+)
+
+// Release takes the named slave out of the bond and leaves the NIC as it was
+// found, but down, as the kernel does (spec 2.7). Nothing in flight is lost:
+// the others transmit from the first moment on, and what still arrives on the
+// slave is delivered for a short while. When it returns the NIC is free.
+func (b *Bond) Release(ctx context.Context, name string) error {
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	defer b.unlock()
+	var s *slave
+	var bond string
+	if err := b.call(func() { s, bond = b.slaveByName(name), b.name }); err != nil {
+		return err
+	}
+	if s == nil {
+		return &ReleaseError{Bond: bond, Slave: name}
+	}
+	err := b.release(true, s)
+	return errors.Join(err, b.tapSync.wait(ctx))
+}
+
+// ReleaseError says that an interface is not a slave of the bond.
+type ReleaseError struct{ Bond, Slave string }
+
+func (e *ReleaseError) Error() string {
+	return fmt.Sprintf("%s: (slave %s): interface not a slave of this bond", e.Bond, e.Slave)
+}
+
+// Unwrap returns EINVAL, the kernel's answer.
+func (e *ReleaseError) Unwrap() error { return unix.EINVAL }
+
+// release takes slaves out; the caller holds the bond's lock. A NIC that is
+// gone (present false) is not waited for and not restored.
+func (b *Bond) release(present bool, slaves ...*slave) error {
+	var readers []*reader
+	var gen uint64
+	var wait time.Duration
+	if err := b.call(func() {
+		for _, s := range slaves {
+			b.leave(s)
+		}
+		gen = b.publish()
+		for _, w := range b.tx {
+			readers = append(readers, w.reader)
+		}
+		if present && b.up && len(b.members()) > 0 {
+			wait = drainTime
+		}
+	}); err != nil {
+		return err
+	}
+	awaitGrace(readers, gen) // from here on nobody writes to the ports
+	time.Sleep(wait)
+	var errs []error
+	for _, s := range slaves {
+		if err := b.free(s, present); err != nil {
+			errs = append(errs, fmt.Errorf("(slave %s): release: %w", s.name, err))
+		}
+	}
+	var empty bool
+	var mac [6]byte
+	if err := b.call(func() { empty, mac = b.drop(slaves) }); err != nil {
+		return err
+	}
+	if empty {
+		// The kernel gives an empty bond a new random address, even where the
+		// old one had been set by hand.
+		errs = append(errs, b.sys.SetMAC(b.index, mac))
+	}
+	return errors.Join(errs...)
+}
+
+// free closes a slave's sockets and leaves its NIC as it was found, but down.
+func (b *Bond) free(s *slave, present bool) error {
+	b.sys.UnwatchCarrier(s.index)
+	errs := []error{s.port.Close(), s.control.Close()}
+	<-s.rxDone
+	if present {
+		// Down first: the filter goes when the host's stack has nothing to hear.
+		errs = append(errs, b.sys.RestoreSlave(s.index, s.saved), s.shield.Remove())
+	}
+	return errors.Join(errs...)
+}
+
+// leave runs on the control goroutine: s transmits no more, what still arrives
+// on it is delivered as before.
+func (b *Bond) leave(s *slave) {
+	s.leaving = true
+	b.dirty = true
+	role := "active"
+	if b.primaryMode() && s != b.active {
+		role = "backup"
+	}
+	b.event(Event{Slave: s.name, Kind: "release", Message: "Releasing " + role + " interface", From: s.link.String()})
+	b.effects = b.mii.Step(b.now(), monitor.Removed{ID: s.id}, b.miiContext(), b.effects[:0])
+	for _, e := range b.effects {
+		b.linkChanged(e)
+	}
+	if b.vals.Primary == s.name {
+		b.vals.Primary = ""
+	}
+	if b.active == s {
+		b.reselect("active slave released")
+	} else {
+		b.updateCarrier()
+	}
+	if !b.primaryMode() && b.up && b.vals.NumGratArp > 0 {
+		b.speakElsewhere()
+	}
+}
+
+// speakElsewhere has another slave send an announcement: a switch without a
+// static LAG sends to the port that spoke last, and that one is about to leave.
+func (b *Bond) speakElsewhere() {
+	for _, s := range b.members() {
+		if s.carrier && s.link == monitor.LinkUp {
+			b.announceOn(s)
+			return
+		}
+	}
+}
+
+// drop runs on the control goroutine: the slaves are forgotten. If none is
+// left the bond gets a new address.
+func (b *Bond) drop(slaves []*slave) (empty bool, mac [6]byte) {
+	for _, s := range slaves {
+		b.slaves = slices.DeleteFunc(b.slaves, func(x *slave) bool { return x == s })
+		b.engine.disclaim(s.index)
+		b.slots[s.slot] = false
+		b.past.add(s.traffic())
+	}
+	b.dirty = true
+	if len(b.slaves) > 0 {
+		return false, mac
+	}
+	mac = randomMAC()
+	b.mac, b.ownMAC = mac, true
+	return true, mac
+}
+
+// randomMAC is a locally administered unicast address.
+func randomMAC() (mac [6]byte) {
+	_, _ = rand.Read(mac[:]) // documented never to fail
+	mac[0] = mac[0]&^1 | 2
+	return mac
+}
+
+// vanished releases a slave whose NIC went away by itself.
+func (b *Bond) vanished(s *slave) {
+	if b.lock(b.ctx) != nil {
+		return
+	}
+	defer b.unlock()
+	gone := true
+	_ = b.call(func() {
+		gone = b.slaveByID(s.id) == s && !s.leaving
+		if gone {
+			b.warn(s, "vanished", "interface is gone")
+		}
+	})
+	if gone {
+		_ = b.release(false, s)
+	}
+}

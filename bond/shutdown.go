@@ -1,0 +1,40 @@
+package bond
+
+import (
+	"errors"
+	"fmt"
+)
+
+// shutdown releases every slave, removes the TAP and ends the bond's
+// goroutines. The caller holds the bond's lock and keeps it.
+func (b *Bond) shutdown(tapPresent bool) error {
+	var slaves []*slave
+	if err := b.call(func() {
+		slaves = b.members()
+		b.vals.Primary = "" // no selection between slaves that all go
+	}); err != nil {
+		return err
+	}
+	var errs []error
+	if len(slaves) > 0 {
+		errs = append(errs, b.release(true, slaves...))
+	}
+	b.cancel()
+	if tapPresent {
+		errs = append(errs, b.dev.Delete())
+	} else {
+		_ = b.dev.Close()
+	}
+	_ = b.call(func() {
+		if len(slaves) > 0 {
+			b.event(Event{Kind: "released_all", Message: "Released all slaves"})
+		}
+		b.event(Event{Kind: "delete", Message: "is being deleted..."})
+		b.ended = true
+	})
+	<-b.stopped
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%s: delete: %w", b.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package bond
+
+import (
+	"time"
+
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/internal/vnet"
+	"github.com/tapbond/tapbond/monitor"
+	"github.com/tapbond/tapbond/policy"
+)
+
+// slave is one NIC of the bond. The control goroutine owns it, except where a
+// field says otherwise.
+type slave struct {
+	id    int // never reused over the bond's life; the link monitor's name for it
+	slot  int // reused once nothing refers to it; the snapshot's name for it
+	index int
+	name  string
+
+	saved   link.Saved // how the NIC was found; fixed
+	permMAC [6]byte    // address at enslave time (kernel: perm_hwaddr); fixed
+	mtu     int
+
+	// The NIC's sockets and filter; fixed, closed after the slave has left.
+	port    nic.Port
+	control nic.ControlPort
+	shield  Shield
+	writers []vnet.Writer // one per transmit worker
+	tx      []*traffic    // likewise
+	rx      *rxWorker
+	rxDone  chan struct{} // closed when rx has ended
+
+	carrier  bool // admin up and carrier, as last seen
+	upSeq    int  // counts carrier changes, to tell a late answer from a current one
+	link     monitor.Link
+	speed    monitor.Speed
+	prio     int32
+	queueID  uint16
+	failures uint32
+
+	leaving bool      // being released: receives for a last moment, transmits nothing
+	drain   time.Time // until when frames under way are still taken after losing the active role
+
+	since  time.Time // of the last link change
+	why    string    // its reason
+	mended int       // times its MAC or MTU was put back in the current window
+	mendAt time.Time
+}
+
+// busyFrames is a number that grows whenever the slave carries a frame; the
+// carrier poller reads it to tell busy slaves from idle ones.
+func (s *slave) busyFrames() uint64 {
+	n := s.rx.seen.value()
+	for _, t := range s.tx {
+		n += t.frames.value()
+	}
+	return n
+}
+
+// Traffic is what crossed a slave or a bond. A super-frame counts as one frame.
+type Traffic struct {
+	TxFrames uint64 `json:"tx_frames"`
+	TxOctets uint64 `json:"tx_octets"`
+	RxFrames uint64 `json:"rx_frames"` // delivered to the host
+	RxOctets uint64 `json:"rx_octets"`
+}
+
+func (t *Traffic) add(o Traffic) {
+	t.TxFrames += o.TxFrames
+	t.TxOctets += o.TxOctets
+	t.RxFrames += o.RxFrames
+	t.RxOctets += o.RxOctets
+}
+
+// traffic sums what all workers moved for the slave.
+func (s *slave) traffic() Traffic {
+	t := Traffic{RxFrames: s.rx.count.frames.value(), RxOctets: s.rx.count.octets.value()}
+	for _, w := range s.tx {
+		t.TxFrames += w.frames.value()
+		t.TxOctets += w.octets.value()
+	}
+	return t
+}
+
+// usable: the device could carry frames.
+func (s *slave) usable() bool { return s.carrier && !s.leaving }
+
+// canTx is the kernel's bond_slave_can_tx with the device's part in carrier.
+// The usable set of balance-xor is only rebuilt when a link goes DOWN or UP for
+// good, so there a slave in FAIL keeps its flows: that is what downdelay is for.
+func (s *slave) canTx(mode policy.Mode) bool {
+	if s.leaving {
+		return false
+	}
+	if mode == policy.BalanceXOR && s.link == monitor.LinkFail {
+		return true
+	}
+	return s.carrier && s.link == monitor.LinkUp
+}

@@ -1,0 +1,48 @@
+package bond
+
+import (
+	"github.com/tapbond/tapbond/internal/vnet"
+	"github.com/tapbond/tapbond/policy"
+)
+
+// rxRule says what is done with a frame received on a slave.
+type rxRule uint8
+
+const (
+	// rxGone: the slave is not part of the bond (any more).
+	rxGone rxRule = iota
+	// rxInactive: the slave is a backup; frames are for the slave device itself
+	// (kernel: exact match), not for the bond.
+	rxInactive
+	// rxDrain: was active until a moment ago. Unicast that was on its way is
+	// still ours; broadcast and multicast come from the new active slave.
+	rxDrain
+	// rxActive: everything is delivered.
+	rxActive
+)
+
+// snapshot is what the workers know of the bond: immutable once published,
+// built on the control goroutine only.
+type snapshot struct {
+	gen    uint64
+	up     bool    // the bond is administratively up
+	mac    [6]byte // the bond's own address
+	pol    policy.Snapshot
+	sel    policy.Selector
+	fanout policy.Fanout // set if sel sends copies
+	slaves []slaveView   // parallel to pol.Slaves
+	rx     []rxRule      // by slot
+	// offload: frames cross with live virtio-net headers; else what goes to
+	// the TAP must be finished first.
+	offload bool
+	// takeSlow: Slow Protocols frames belong to a control socket (802.3ad).
+	takeSlow bool
+}
+
+// slaveView is what a transmit worker uses of one slave, by worker number.
+type slaveView struct {
+	slot    int
+	index   int // interface index, to name it to the carrier poller
+	writers []vnet.Writer
+	tx      []*traffic
+}

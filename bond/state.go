@@ -1,0 +1,124 @@
+package bond
+
+import (
+	"time"
+
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/policy"
+)
+
+// State is all there is to say about a bond at one moment: what show, JSON,
+// /proc text and metrics are made from. It shares no memory with the engine.
+type State struct {
+	Name       string            `json:"name"`
+	Index      int               `json:"ifindex"`
+	MAC        string            `json:"address"`
+	MTU        int               `json:"mtu"`
+	Up         bool              `json:"up"`      // administratively
+	Carrier    bool              `json:"carrier"` // any slave's link is up
+	Offload    bool              `json:"offload"`
+	Queues     int               `json:"queues"`
+	Mode       string            `json:"mode"`
+	Active     string            `json:"active_slave,omitempty"`
+	ActiveAt   time.Time         `json:"active_since,omitzero"`
+	ActiveWhy  string            `json:"active_why,omitempty"`
+	Failovers  uint64            `json:"failovers"` // changes of the active slave
+	Options    option.Values     `json:"-"`
+	Settings   map[string]string `json:"options"` // in words, by kernel name
+	Slaves     []SlaveState      `json:"slaves"`
+	Traffic    Traffic           `json:"traffic"`
+	Drops      map[string]uint64 `json:"drops"` // frames, by reason
+	Generation uint64            `json:"generation"`
+}
+
+// SlaveState is one slave in a State.
+type SlaveState struct {
+	Name      string    `json:"name"`
+	Index     int       `json:"ifindex"`
+	State     string    `json:"state"`      // ACTIVE or BACKUP
+	MIIStatus string    `json:"mii_status"` // UP, GOING_DOWN, DOWN, GOING_BACK
+	Carrier   bool      `json:"carrier"`
+	Carries   bool      `json:"carries"` // transmits the bond's frames now
+	Speed     uint32    `json:"speed_mbps"`
+	Duplex    string    `json:"duplex"`
+	Failures  uint32    `json:"link_failure_count"`
+	PermMAC   string    `json:"perm_hwaddr"`
+	QueueID   uint16    `json:"queue_id"`
+	Prio      int32     `json:"prio"`
+	Since     time.Time `json:"since"` // of the link state
+	Why       string    `json:"why"`
+	Traffic   Traffic   `json:"traffic"`
+	// SocketDrops are frames the receive socket had no room for.
+	SocketDrops uint64 `json:"socket_drops"`
+}
+
+// Name returns the bond's present name.
+func (b *Bond) Name() string {
+	name := ""
+	_ = b.call(func() { name = b.name })
+	return name
+}
+
+// State returns the bond as it is now.
+func (b *Bond) State() (State, error) {
+	var st State
+	err := b.call(func() { st = b.state() })
+	return st, err
+}
+
+func (b *Bond) state() State {
+	mode := policy.Mode(b.vals.Mode)
+	st := State{
+		Name: b.name, Index: b.index, MAC: link.MACString(b.mac), MTU: b.mtu, Up: b.up, Carrier: b.carrier,
+		Offload: b.dev.Offload(), Queues: len(b.tx), Mode: mode.String(),
+		Failovers: b.failovers, Options: b.vals, Settings: b.settings(), Slaves: []SlaveState{}, Traffic: b.past, Generation: b.gen,
+	}
+	if b.active != nil && b.primaryMode() {
+		st.Active, st.ActiveAt, st.ActiveWhy = b.active.name, b.activeSince, b.activeWhy
+	}
+	drops := b.retired
+	for _, w := range b.tx {
+		drops.add(&w.drops)
+	}
+	for _, s := range b.slaves {
+		t := s.traffic()
+		st.Traffic.add(t)
+		drops.add(&s.rx.drops)
+		if s.leaving {
+			continue
+		}
+		stats := s.port.Stats()
+		state := "ACTIVE"
+		if mode == policy.ActiveBackup && s != b.active {
+			state = "BACKUP"
+		}
+		st.Slaves = append(st.Slaves, SlaveState{
+			Name: s.name, Index: s.index, State: state, MIIStatus: s.link.IPString(), Carrier: s.carrier,
+			Carries: b.up && s.canTx(mode) && (mode != policy.ActiveBackup || s == b.active),
+			Speed:   s.speed.Mbps, Duplex: s.speed.Duplex.String(), Failures: s.failures,
+			PermMAC: link.MACString(s.permMAC), QueueID: s.queueID, Prio: s.prio,
+			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
+		})
+	}
+	st.Drops = drops.byName()
+	return st
+}
+
+// settings are the options in words, by the driver's names.
+func (b *Bond) settings() map[string]string {
+	rt := option.Runtime{Carrier: b.carrier}
+	for _, s := range b.members() {
+		rt.Slaves = append(rt.Slaves, option.Slave{Name: s.name, QueueID: s.queueID})
+	}
+	if b.active != nil {
+		rt.Active = b.active.name
+	}
+	m := make(map[string]string)
+	for _, o := range option.All() {
+		if o.Scope == option.ScopeBond {
+			m[o.Name] = b.vals.Word(o.ID, &rt)
+		}
+	}
+	return m
+}

@@ -1,0 +1,48 @@
+package bond
+
+import (
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/monitor"
+	"github.com/tapbond/tapbond/tap"
+)
+
+// System is the machine as the engine needs it: the host's links, the devices
+// it opens, and what it hears of them. The real one is in system_linux.go, the
+// tests' beside them.
+type System interface {
+	link.Host
+	// OpenTAP creates (or adopts) the TAP that stands in for a bond.
+	OpenTAP(tap.Options) (tap.Device, error)
+	// OpenPort opens a slave's data socket.
+	OpenPort(index int, offload bool) (nic.Port, error)
+	// OpenControl opens a slave's socket for frames of ours that must not wait
+	// behind data.
+	OpenControl(index int) (nic.ControlPort, error)
+	// Shield keeps the host's own stack from answering on a slave.
+	Shield(index int) (Shield, error)
+	// Speed reads a link's speed and duplex, zero if it knows none.
+	Speed(index int) monitor.Speed
+	// Carrier reads a link's true carrier (admin up and carrier).
+	Carrier(index int) bool
+	// WatchCarrier reports index's carrier to report, first what it is now and
+	// then each change; frames grows while the link is busy, which is when it
+	// is looked at most often.
+	WatchCarrier(index int, frames func() uint64, report func(up bool)) error
+	// RenameCarrier says that an interface watched has another name now.
+	RenameCarrier(index int, name string)
+	// UnwatchCarrier ends that.
+	UnwatchCarrier(index int)
+	// CheckCarrier has index's carrier read now rather than at the next turn.
+	// It neither waits nor allocates: workers call it.
+	CheckCarrier(index int)
+}
+
+// Shield is the drop in front of a slave's own stack.
+type Shield interface {
+	// Check reports whether it is still in place.
+	Check() (bool, error)
+	// Mend puts it back.
+	Mend() error
+	Remove() error
+}

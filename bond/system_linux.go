@@ -1,0 +1,107 @@
+package bond
+
+import (
+	"net"
+
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/monitor"
+	"github.com/tapbond/tapbond/tap"
+)
+
+// Linux is the System of the network namespace it was made in.
+type Linux struct {
+	*link.Linux
+	poller *monitor.Poller
+	watch  *monitor.Watch
+}
+
+var _ System = (*Linux)(nil)
+
+// NewSystem opens what it takes to work in the caller's network namespace,
+// which must be that of the whole process.
+func NewSystem() (*Linux, error) {
+	l, err := link.NewLinux()
+	if err != nil {
+		return nil, err
+	}
+	p, err := monitor.NewPoller()
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	w, err := monitor.NewWatch()
+	if err != nil {
+		p.Close()
+		l.Close()
+		return nil, err
+	}
+	return &Linux{Linux: l, poller: p, watch: w}, nil
+}
+
+// Events is what the kernel says of links and addresses.
+func (l *Linux) Events() <-chan monitor.WatchEvent { return l.watch.Events() }
+
+// Close ends the polling and the watching.
+func (l *Linux) Close() {
+	l.watch.Close()
+	l.poller.Close()
+	l.Linux.Close()
+}
+
+// OpenTAP implements System.
+func (l *Linux) OpenTAP(o tap.Options) (tap.Device, error) { return tap.Open(o) }
+
+// OpenPort implements System.
+func (l *Linux) OpenPort(index int, offload bool) (nic.Port, error) {
+	ifi, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return nil, err
+	}
+	return nic.Open(ifi, nic.Options{Offload: offload})
+}
+
+// OpenControl implements System.
+func (l *Linux) OpenControl(index int) (nic.ControlPort, error) {
+	ifi, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return nil, err
+	}
+	return nic.OpenControl(ifi, nic.Filter{})
+}
+
+// Shield implements System.
+func (l *Linux) Shield(index int) (Shield, error) { return nic.Isolate(index) }
+
+// Speed implements System.
+func (l *Linux) Speed(index int) monitor.Speed {
+	ifi, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return monitor.Speed{}
+	}
+	s, err := monitor.ReadSpeed(ifi.Name)
+	if err != nil {
+		return monitor.Speed{} // a NIC that won't tell is one that doesn't know
+	}
+	return s
+}
+
+// Carrier implements System.
+func (l *Linux) Carrier(index int) bool {
+	up, err := l.poller.ReadCarrier(index)
+	return err == nil && up
+}
+
+// WatchCarrier implements System.
+func (l *Linux) WatchCarrier(index int, frames func() uint64, report func(up bool)) error {
+	return l.poller.Add(index, frames, report)
+}
+
+// UnwatchCarrier implements System.
+func (l *Linux) UnwatchCarrier(index int) { l.poller.Remove(index) }
+
+// RenameCarrier implements System.
+func (l *Linux) RenameCarrier(index int, name string) { l.poller.Rename(index, name) }
+
+// CheckCarrier implements System.
+func (l *Linux) CheckCarrier(index int) { l.poller.Check(index) }
