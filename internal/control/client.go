@@ -1,0 +1,140 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/bond/option"
+)
+
+// ErrNoServer says that nothing serves the network namespace.
+var ErrNoServer = errors.New("no tapbond runs in this network namespace")
+
+// Client talks to the server of the namespace it was made in.
+type Client struct{ http *http.Client }
+
+// NewClient returns a Client; it does not connect yet.
+func NewClient() (*Client, error) {
+	dir, err := Dir()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, socketName)
+	return &Client{http: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+	}}}, nil
+}
+
+// Bonds returns the state of every bond.
+func (c *Client) Bonds(ctx context.Context) ([]bond.State, error) {
+	var out []bond.State
+	return out, c.do(ctx, http.MethodGet, "/v1/bonds", nil, &out)
+}
+
+// Bond returns the state of one bond.
+func (c *Client) Bond(ctx context.Context, name string) (bond.State, error) {
+	var out bond.State
+	return out, c.do(ctx, http.MethodGet, bondPath(name), nil, &out)
+}
+
+// Set changes options of a bond.
+func (c *Client) Set(ctx context.Context, name string, opts []option.Assign) error {
+	return c.do(ctx, http.MethodPost, bondPath(name)+"/options", SetRequest{Options: opts}, nil)
+}
+
+// Enslave makes an interface a slave of a bond.
+func (c *Client) Enslave(ctx context.Context, name, slave string) error {
+	return c.do(ctx, http.MethodPut, bondPath(name)+"/slaves/"+url.PathEscape(slave), nil, nil)
+}
+
+// Release takes a slave out of a bond.
+func (c *Client) Release(ctx context.Context, name, slave string) error {
+	return c.do(ctx, http.MethodDelete, bondPath(name)+"/slaves/"+url.PathEscape(slave), nil, nil)
+}
+
+// Delete removes a bond.
+func (c *Client) Delete(ctx context.Context, name string) error {
+	return c.do(ctx, http.MethodDelete, bondPath(name), nil, nil)
+}
+
+// Events calls each for every event from now on until ctx ends, each fails, or
+// the server goes.
+func (c *Client) Events(ctx context.Context, each func(bond.Event) error) error {
+	resp, err := c.send(ctx, http.MethodGet, "/v1/events", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	dec := json.NewDecoder(resp.Body)
+	for {
+		var e bond.Event
+		if err := dec.Decode(&e); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+}
+
+func bondPath(name string) string { return "/v1/bonds/" + url.PathEscape(name) }
+
+func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+// send returns an answer that says yes; the caller closes its body.
+func (c *Client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://tapbond"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, ErrNoServer
+	case err != nil:
+		return nil, err
+	case resp.StatusCode < 300:
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	said := new(Error)
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxRequest)).Decode(said); err != nil || said.Message == "" {
+		return nil, fmt.Errorf("%s %s: %s", method, path, resp.Status)
+	}
+	return nil, said
+}

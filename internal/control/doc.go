@@ -1,0 +1,8 @@
+// Package control is the way into a running tapbond: HTTP with JSON over a
+// unix socket that belongs to one network namespace.
+//
+//	path.go    where the socket of a namespace is
+//	listen.go  one server per namespace, its limits
+//	server.go  requests -> engine -> answers
+//	client.go  the same from the other side
+package control

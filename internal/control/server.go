@@ -1,0 +1,177 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/bond/option"
+)
+
+// answerTimeout bounds one answer; a client that reads slower is cut off.
+const answerTimeout = 10 * time.Second
+
+// Server answers requests with an engine.
+type Server struct{ engine *bond.Engine }
+
+// NewServer returns a Server for an engine.
+func NewServer(e *bond.Engine) *Server { return &Server{engine: e} }
+
+// Serve answers on l until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	srv := httpServer(s.routes())
+	srv.BaseContext = func(net.Listener) context.Context { return ctx }
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/bonds", s.list)
+	mux.HandleFunc("GET /v1/bonds/{bond}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+		st, err := b.State()
+		answer(w, st, err)
+	}))
+	mux.HandleFunc("POST /v1/bonds/{bond}/options", s.withBond(s.set))
+	mux.HandleFunc("PUT /v1/bonds/{bond}/slaves/{slave}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+		answer(w, nil, b.Enslave(r.Context(), r.PathValue("slave")))
+	}))
+	mux.HandleFunc("DELETE /v1/bonds/{bond}/slaves/{slave}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+		answer(w, nil, b.Release(r.Context(), r.PathValue("slave")))
+	}))
+	mux.HandleFunc("DELETE /v1/bonds/{bond}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+		answer(w, nil, b.Close(r.Context()))
+	}))
+	mux.HandleFunc("GET /v1/events", s.events)
+	return mux
+}
+
+func (s *Server) list(w http.ResponseWriter, _ *http.Request) {
+	states := []bond.State{}
+	for _, b := range s.engine.Bonds() {
+		if st, err := b.State(); err == nil { // one deleted meanwhile is not there
+			states = append(states, st)
+		}
+	}
+	answer(w, states, nil)
+}
+
+func (s *Server) withBond(h func(http.ResponseWriter, *http.Request, *bond.Bond)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("bond")
+		b := s.engine.Bond(name)
+		if b == nil {
+			answer(w, nil, &Error{Message: "bond " + name + " does not exist", Errno: unix.ENODEV})
+			return
+		}
+		h(w, r, b)
+	}
+}
+
+// SetRequest asks for options to be changed, all or none.
+type SetRequest struct {
+	Options []option.Assign `json:"options"`
+}
+
+func (s *Server) set(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+	var req SetRequest
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&req); err != nil {
+		answer(w, nil, &Error{Message: "request: " + err.Error(), Errno: unix.EINVAL})
+		return
+	}
+	answer(w, nil, b.Set(r.Context(), req.Options))
+}
+
+// events streams one JSON object a line: the events after number since (by
+// default those to come), until the client goes.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	bus := s.engine.Bus()
+	since := bus.Last()
+	if q := r.URL.Query().Get("since"); q != "" {
+		n, err := strconv.ParseUint(q, 10, 64)
+		if err != nil {
+			answer(w, nil, &Error{Message: "since: not a number (" + q + ")", Errno: unix.EINVAL})
+			return
+		}
+		since = n
+	}
+	rc := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	_ = rc.Flush()
+	enc := json.NewEncoder(w)
+	for {
+		events, err := bus.Since(r.Context(), since)
+		if err != nil {
+			return
+		}
+		_ = rc.SetWriteDeadline(time.Now().Add(answerTimeout))
+		for i := range events {
+			if enc.Encode(&events[i]) != nil {
+				return
+			}
+			since = events[i].Seq
+		}
+		if rc.Flush() != nil {
+			return
+		}
+	}
+}
+
+// Error is an answer that says no.
+type Error struct {
+	Message string     `json:"error"`
+	Errno   unix.Errno `json:"errno"` // the kernel's answer to the like, 0 if it has none
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the errno.
+func (e *Error) Unwrap() error {
+	if e.Errno == 0 {
+		return nil
+	}
+	return e.Errno
+}
+
+func answer(w http.ResponseWriter, v any, err error) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		out := &Error{Message: err.Error()}
+		_ = errors.As(err, &out.Errno)
+		v = out
+		w.WriteHeader(status(out.Errno))
+	}
+	if v == nil {
+		v = struct{}{}
+	}
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func status(errno unix.Errno) int {
+	switch errno {
+	case unix.ENODEV:
+		return http.StatusNotFound
+	case unix.EPERM, unix.EACCES:
+		return http.StatusForbidden
+	case unix.EBUSY, unix.EEXIST, unix.ENOTEMPTY:
+		return http.StatusConflict
+	case 0:
+		return http.StatusInternalServerError
+	}
+	return http.StatusUnprocessableEntity
+}
