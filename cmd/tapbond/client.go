@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/control"
+)
+
+func setCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "set BOND OPTION VALUE...",
+		Short:   "change options of a running bond, all of them or none",
+		Example: `  tapbond set bond0 active_slave eth1`,
+		Args:    cobra.MinimumNArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts, rest, err := option.ParseWords(args[1:])
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return fmt.Errorf("%q is not an option", rest[0])
+			}
+			c, err := control.NewClient()
+			if err != nil {
+				return err
+			}
+			return c.Set(cmd.Context(), args[0], opts)
+		},
+	}
+}
+
+func enslaveCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "enslave BOND IFACE...",
+		Short: "make interfaces slaves of a running bond",
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return eachSlave(args, func(c *control.Client, slave string) error {
+				return c.Enslave(cmd.Context(), args[0], slave)
+			})
+		},
+	}
+}
+
+func releaseCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "release BOND IFACE...",
+		Short: "take slaves out of a running bond",
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return eachSlave(args, func(c *control.Client, slave string) error {
+				return c.Release(cmd.Context(), args[0], slave)
+			})
+		},
+	}
+}
+
+func eachSlave(args []string, do func(*control.Client, string) error) error {
+	c, err := control.NewClient()
+	if err != nil {
+		return err
+	}
+	for _, slave := range args[1:] {
+		if err := do(c, slave); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deleteCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete BOND",
+		Short: "release a running bond's slaves and remove it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := control.NewClient()
+			if err != nil {
+				return err
+			}
+			return c.Delete(cmd.Context(), args[0])
+		},
+	}
+}
+
+func eventsCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "print what changes, as it changes",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := control.NewClient()
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			err = c.Events(cmd.Context(), func(e bond.Event) error {
+				if asJSON {
+					return json.NewEncoder(out).Encode(e)
+				}
+				_, err := fmt.Fprintln(out, e.Time.Format("15:04:05.000000"), e.Text())
+				return err
+			})
+			if cmd.Context().Err() != nil {
+				return nil
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVarP(&asJSON, "json", "j", false, "one JSON object a line")
+	return cmd
+}

@@ -1,0 +1,43 @@
+// Command tapbond runs and steers link aggregation in place of the Linux
+// bonding module.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := rootCmd().ExecuteContext(ctx); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(os.Stderr, "tapbond:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// errSaid ends a command that has told the user what went wrong itself.
+var errSaid = errors.New("")
+
+func rootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tapbond",
+		Short:         "link aggregation in userspace, in place of the bonding module",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(runCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), labCmd())
+	return root
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"maps"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/control"
+)
+
+func showCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show [BOND]",
+		Short: "show the bonds of this network namespace: healthy? what carries traffic? since when and why?",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := control.NewClient()
+			if err != nil {
+				return err
+			}
+			var states []bond.State
+			if len(args) == 1 {
+				st, err := c.Bond(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				states = []bond.State{st}
+			} else if states, err = c.Bonds(cmd.Context()); err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(states)
+			}
+			for i := range states {
+				if i > 0 {
+					fmt.Fprintln(cmd.OutOrStdout())
+				}
+				showBond(cmd.OutOrStdout(), &states[i], time.Now())
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&asJSON, "json", "j", false, "all there is to know, as JSON")
+	return cmd
+}
+
+// showBond prints one screen: the verdict first, then the slaves, then what
+// went wrong.
+func showBond(w io.Writer, st *bond.State, now time.Time) {
+	fmt.Fprintf(w, "%s: %s, %s\n", st.Name, st.Mode, health(st))
+	if st.Active != "" {
+		fmt.Fprintf(w, "  active slave  %s for %s (%s), %d failovers\n", st.Active, ago(now, st.ActiveAt), st.ActiveWhy, st.Failovers)
+	}
+	fmt.Fprintf(w, "  link          %s  mtu %d  %s\n", st.MAC, st.MTU, datapath(st))
+	fmt.Fprintf(w, "  monitor       %s\n", monitorText(st))
+	fmt.Fprintf(w, "  traffic       tx %d frames %s, rx %d frames %s\n",
+		st.Traffic.TxFrames, octets(st.Traffic.TxOctets), st.Traffic.RxFrames, octets(st.Traffic.RxOctets))
+	if len(st.Slaves) > 0 {
+		fmt.Fprintln(w)
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "  SLAVE\tSTATE\tLINK\tSPEED\tCARRIES\tFAILURES\tTX\tRX\tSINCE\tWHY")
+		for _, s := range st.Slaves {
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.State, s.MIIStatus, speed(s), yes(s.Carries),
+				s.Failures, octets(s.Traffic.TxOctets), octets(s.Traffic.RxOctets), ago(now, s.Since), s.Why)
+		}
+		t.Flush()
+	}
+	showDrops(w, st)
+}
+
+func showDrops(w io.Writer, st *bond.State) {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(st.Drops)) {
+		lines = append(lines, fmt.Sprintf("%s %d", name, st.Drops[name]))
+	}
+	for _, s := range st.Slaves {
+		if s.SocketDrops > 0 {
+			lines = append(lines, fmt.Sprintf("%s socket %d", s.Name, s.SocketDrops))
+		}
+	}
+	if len(lines) > 0 {
+		fmt.Fprintf(w, "\n  dropped       %s\n", strings.Join(lines, ", "))
+	}
+}
+
+// health is the verdict in words.
+func health(st *bond.State) string {
+	up := 0
+	for _, s := range st.Slaves {
+		if s.MIIStatus == "UP" {
+			up++
+		}
+	}
+	switch {
+	case !st.Up:
+		return "administratively down"
+	case len(st.Slaves) == 0:
+		return "no slaves"
+	case up == 0:
+		return fmt.Sprintf("FAILED: none of %d slaves is up", len(st.Slaves))
+	case up < len(st.Slaves):
+		return fmt.Sprintf("DEGRADED: %d of %d slaves up", up, len(st.Slaves))
+	}
+	return fmt.Sprintf("healthy: %d of %d slaves up", up, len(st.Slaves))
+}
+
+func datapath(st *bond.State) string {
+	if st.Offload {
+		return fmt.Sprintf("offloads passed through, %d queue(s)", st.Queues)
+	}
+	return fmt.Sprintf("plain frames, %d queue(s)", st.Queues)
+}
+
+func monitorText(st *bond.State) string {
+	if st.Settings["miimon"] == "0" {
+		return "carrier, by events and polling (miimon is 0: the kernel would not look at all)"
+	}
+	text := "carrier, by events and polling, miimon " + st.Settings["miimon"] + " ms"
+	for _, delay := range []string{"updelay", "downdelay"} {
+		if v := st.Settings[delay]; v != "0" {
+			text += ", " + delay + " " + v + " ms"
+		}
+	}
+	return text
+}
+
+func speed(s bond.SlaveState) string {
+	if s.Speed == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d/%s", s.Speed, s.Duplex)
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func ago(now, then time.Time) string {
+	d := now.Sub(then)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < 24*time.Hour:
+		return d.Truncate(time.Second).String()
+	}
+	return fmt.Sprintf("%dd%s", int(d.Hours())/24, (d % (24 * time.Hour)).Truncate(time.Minute))
+}
+
+func octets(n uint64) string {
+	const units = "KMGTPE"
+	if n < 1000 {
+		return fmt.Sprintf("%dB", n)
+	}
+	f, u := float64(n)/1000, 0
+	for f >= 1000 && u < len(units)-1 {
+		f, u = f/1000, u+1
+	}
+	return fmt.Sprintf("%.1f%cB", f, units[u])
+}
