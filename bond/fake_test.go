@@ -1,0 +1,515 @@
+package bond
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/internal/vnet"
+	"github.com/tapbond/tapbond/monitor"
+	"github.com/tapbond/tapbond/tap"
+)
+
+// fakeSystem is a machine in memory: links, a TAP, packet sockets.
+type fakeSystem struct {
+	mu      sync.Mutex
+	links   map[int]*link.Info
+	carrier map[int]bool
+	speed   map[int]monitor.Speed
+	reports map[int]func(bool)
+	ports   map[int]*fakePort
+	taps    map[string]*fakeTAP
+	addrs   map[int][]netip.Prefix
+	fail    map[string]error // "op index": what the call answers
+	calls   []string
+	sent    []announcement // what control sockets sent
+	next    int
+}
+
+type announcement struct {
+	slave int
+	at    string // virtual time, for messages
+	frame []byte
+}
+
+func newFakeSystem(nics ...string) *fakeSystem {
+	f := &fakeSystem{
+		links: map[int]*link.Info{}, carrier: map[int]bool{}, speed: map[int]monitor.Speed{}, reports: map[int]func(bool){},
+		ports: map[int]*fakePort{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, fail: map[string]error{}, next: 1,
+	}
+	for i, n := range nics {
+		idx := f.addLink(n, [6]byte{2, 0, 0, 0, 0, byte(i)})
+		f.carrier[idx] = true
+		f.speed[idx] = monitor.Speed{Mbps: 10000, Duplex: monitor.DuplexFull}
+	}
+	return f
+}
+
+func (f *fakeSystem) addLink(name string, mac [6]byte) int {
+	f.next++
+	f.links[f.next] = &link.Info{Index: f.next, Name: name, MAC: mac, MTU: 1500, Type: unix.ARPHRD_ETHER}
+	return f.next
+}
+
+func (f *fakeSystem) call(op string, index int, args ...any) error {
+	f.calls = append(f.calls, strings.TrimSpace(fmt.Sprintf("%s %d %s", op, index, fmt.Sprint(args...))))
+	return f.fail[fmt.Sprintf("%s %d", op, index)]
+}
+
+func (f *fakeSystem) index(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, l := range f.links {
+		if l.Name == name {
+			return i
+		}
+	}
+	return 0
+}
+
+func (f *fakeSystem) LinkByName(name string) (link.Info, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range f.links {
+		if l.Name == name {
+			return *l, nil
+		}
+	}
+	return link.Info{}, unix.ENODEV
+}
+
+func (f *fakeSystem) LinkByIndex(index int) (link.Info, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l := f.links[index]; l != nil {
+		return *l, nil
+	}
+	return link.Info{}, unix.ENODEV
+}
+
+// change alters a link as somebody outside would, or records our own call.
+func (f *fakeSystem) change(op string, index int, fn func(*link.Info), args ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call(op, index, args...); err != nil {
+		return err
+	}
+	l := f.links[index]
+	if l == nil {
+		return unix.ENODEV
+	}
+	fn(l)
+	return nil
+}
+
+func (f *fakeSystem) SetMAC(index int, mac [6]byte) error {
+	return f.change("mac", index, func(l *link.Info) { l.MAC = mac }, link.MACString(mac))
+}
+
+func (f *fakeSystem) SetMTU(index, mtu int) error {
+	return f.change("mtu", index, func(l *link.Info) { l.MTU = mtu }, mtu)
+}
+
+func (f *fakeSystem) SetUp(index int) error {
+	return f.change("up", index, func(l *link.Info) { l.Up = true })
+}
+
+func (f *fakeSystem) SetDown(index int) error {
+	return f.change("down", index, func(l *link.Info) { l.Up = false })
+}
+
+func (f *fakeSystem) SaveSlave(index int) (link.Saved, error) {
+	i, err := f.LinkByIndex(index)
+	return link.Saved{MAC: i.MAC, MTU: i.MTU}, err
+}
+
+func (f *fakeSystem) RestoreSlave(index int, s link.Saved) error {
+	return f.change("restore", index, func(l *link.Info) { l.MAC, l.MTU, l.Up = s.MAC, s.MTU, false })
+}
+
+func (f *fakeSystem) PrepareSlave(index int) error {
+	return f.change("prepare", index, func(*link.Info) {})
+}
+
+func (f *fakeSystem) AddressLists(int) (unicast, multicast [][6]byte, err error) {
+	return nil, nil, nil
+}
+func (f *fakeSystem) Uppers(int) ([]link.Upper, error) { return nil, nil }
+func (f *fakeSystem) IPv6Router(string) bool           { return false }
+
+func (f *fakeSystem) Addresses(index int) ([]netip.Prefix, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.addrs[index], nil
+}
+
+func (f *fakeSystem) OpenTAP(o tap.Options) (tap.Device, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.fail["tap "+o.Name]; err != nil {
+		return nil, err
+	}
+	t := &fakeTAP{sys: f, name: o.Name, index: f.addLink(o.Name, [6]byte{2, 0xff, 0, 0, 0, 1}), q: newFakeQueue()}
+	f.taps[o.Name] = t
+	return t, nil
+}
+
+func (f *fakeSystem) OpenPort(index int, offload bool) (nic.Port, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("port", index); err != nil {
+		return nil, err
+	}
+	p := &fakePort{fakeQueue: newFakeQueue(), index: index, offload: offload}
+	f.ports[index] = p
+	return p, nil
+}
+
+func (f *fakeSystem) OpenControl(index int) (nic.ControlPort, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &fakeControl{sys: f, index: index}, f.call("control", index)
+}
+
+func (f *fakeSystem) Shield(index int) (Shield, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &fakeShield{sys: f, index: index, present: true}, f.call("shield", index)
+}
+
+func (f *fakeSystem) Speed(index int) monitor.Speed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.speed[index]
+}
+
+func (f *fakeSystem) Carrier(index int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.carrier[index]
+}
+
+func (f *fakeSystem) WatchCarrier(index int, _ func() uint64, report func(bool)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reports[index] = report
+	return nil
+}
+
+func (f *fakeSystem) UnwatchCarrier(index int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.reports, index)
+}
+
+func (f *fakeSystem) RenameCarrier(int, string) {}
+func (f *fakeSystem) CheckCarrier(int)          {}
+
+// plug changes the carrier of a NIC, as a cable does.
+func (f *fakeSystem) plug(name string, up bool) {
+	i := f.index(name)
+	f.mu.Lock()
+	f.carrier[i] = up
+	report := f.reports[i]
+	f.mu.Unlock()
+	if report != nil {
+		report(up)
+	}
+}
+
+// fakeQueue is one end of a wire: what is put in is read, what is written is kept.
+type fakeQueue struct {
+	in     chan []vnet.Packet
+	closed chan struct{}
+	once   sync.Once
+	end    error
+
+	mu  sync.Mutex
+	out []vnet.Packet
+}
+
+func newFakeQueue() *fakeQueue {
+	return &fakeQueue{in: make(chan []vnet.Packet, 16), closed: make(chan struct{}), end: os.ErrClosed}
+}
+
+func (q *fakeQueue) ReadBatch() ([]vnet.Packet, error) {
+	select {
+	case p := <-q.in:
+		return p, nil
+	case <-q.closed:
+		return nil, q.end
+	}
+}
+
+func (q *fakeQueue) WriteBatch(pkts []vnet.Packet) vnet.Sent {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := vnet.Sent{OK: len(pkts)}
+	for _, p := range pkts {
+		s.Octets += len(p.Frame())
+		q.out = append(q.out, vnet.Packet{Buf: slices.Clone(p.Buf)})
+	}
+	return s
+}
+
+func (q *fakeQueue) written() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.out)
+}
+
+func (q *fakeQueue) Close() error {
+	q.once.Do(func() { close(q.closed) })
+	return nil
+}
+
+func (q *fakeQueue) die(err error) {
+	q.end = err
+	q.Close()
+}
+
+type fakeTAP struct {
+	sys     *fakeSystem
+	name    string
+	index   int
+	q       *fakeQueue
+	mu      sync.Mutex
+	carrier bool
+	mbps    uint32
+}
+
+func (t *fakeTAP) Name() string        { return t.name }
+func (t *fakeTAP) Index() int          { return t.index }
+func (t *fakeTAP) Queues() []tap.Queue { return []tap.Queue{t.q} }
+func (t *fakeTAP) Offload() bool       { return true }
+func (t *fakeTAP) Close() error        { return t.q.Close() }
+
+func (t *fakeTAP) SetCarrier(up bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.carrier = up
+	return nil
+}
+
+func (t *fakeTAP) SetSpeed(mbps uint32, _ tap.Duplex) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mbps = mbps
+	return nil
+}
+
+func (t *fakeTAP) shows() (bool, uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.carrier, t.mbps
+}
+
+func (t *fakeTAP) Delete() error {
+	t.sys.mu.Lock()
+	delete(t.sys.links, t.index)
+	t.sys.mu.Unlock()
+	return t.Close()
+}
+
+type fakePort struct {
+	*fakeQueue
+	index   int
+	offload bool
+	member  nic.Membership
+}
+
+func (p *fakePort) Writer() vnet.Writer { return p.fakeQueue }
+func (p *fakePort) Index() int          { return p.index }
+func (p *fakePort) Offload() bool       { return p.offload }
+func (p *fakePort) Stats() nic.Stats    { return nic.Stats{} }
+func (p *fakePort) SetMembership(m nic.Membership) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.member = m
+	return nil
+}
+
+type fakeControl struct {
+	sys   *fakeSystem
+	index int
+}
+
+func (c *fakeControl) Send(frame []byte) error {
+	c.sys.mu.Lock()
+	defer c.sys.mu.Unlock()
+	c.sys.sent = append(c.sys.sent, announcement{slave: c.index, frame: slices.Clone(frame)})
+	return nil
+}
+
+func (c *fakeControl) Receive([]byte) (nic.Received, error) { return nic.Received{}, os.ErrClosed }
+func (c *fakeControl) SetFilter(nic.Filter) error           { return nil }
+func (c *fakeControl) JoinGroup(nic.MAC) error              { return nil }
+func (c *fakeControl) LeaveGroup(nic.MAC) error             { return nil }
+func (c *fakeControl) Close() error                         { return nil }
+
+type fakeShield struct {
+	sys     *fakeSystem
+	index   int
+	present bool
+}
+
+func (s *fakeShield) Check() (bool, error) {
+	s.sys.mu.Lock()
+	defer s.sys.mu.Unlock()
+	return s.present, nil
+}
+
+func (s *fakeShield) Mend() error {
+	s.sys.mu.Lock()
+	defer s.sys.mu.Unlock()
+	s.present = true
+	return s.sys.call("mend", s.index)
+}
+
+func (s *fakeShield) Remove() error {
+	s.sys.mu.Lock()
+	defer s.sys.mu.Unlock()
+	s.present = false
+	return s.sys.call("unshield", s.index)
+}
+
+// rig is an engine with one bond in virtual time.
+type rig struct {
+	t   *testing.T
+	sys *fakeSystem
+	e   *Engine
+	b   *Bond
+	tap *fakeTAP
+}
+
+// run makes a bond over the NICs, sets it up, and runs fn in virtual time.
+func run(t *testing.T, options string, nics []string, fn func(*rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, sys: newFakeSystem(nics...)}
+		r.e = NewEngine(r.sys, NewBus())
+		assigns, rest, err := option.ParseWords(strings.Fields(options))
+		if err != nil || len(rest) > 0 {
+			t.Fatal(err, rest)
+		}
+		if r.b, err = r.e.Create(Config{Name: "bond0", Options: assigns}); err != nil {
+			t.Fatal(err)
+		}
+		r.tap = r.sys.taps["bond0"]
+		for _, n := range nics {
+			r.must(r.b.Enslave(t.Context(), n))
+		}
+		r.must(r.b.SetUp(t.Context()))
+		fn(r)
+		if err := r.e.CloseAll(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) set(words string) error {
+	a, rest, err := option.ParseWords(strings.Fields(words))
+	if err != nil || len(rest) > 0 {
+		return errors.Join(err, fmt.Errorf("rest %v", rest))
+	}
+	return r.b.Set(r.t.Context(), a)
+}
+
+func (r *rig) state() State {
+	r.t.Helper()
+	synctest.Wait()
+	st, err := r.b.State()
+	r.must(err)
+	return st
+}
+
+// log returns the engine's lines so far.
+func (r *rig) log() []string {
+	synctest.Wait()
+	var out []string
+	events, _ := r.e.bus.Since(r.t.Context(), 0)
+	for i := range events {
+		out = append(out, events[i].Text())
+	}
+	return out
+}
+
+// transmit has the host send a frame and returns which slaves sent it on.
+func (r *rig) transmit(frame []byte) []string {
+	r.t.Helper()
+	before := map[string]int{}
+	count := func(out map[string]int) {
+		r.sys.mu.Lock()
+		defer r.sys.mu.Unlock()
+		for i, p := range r.sys.ports {
+			if l := r.sys.links[i]; l != nil {
+				out[l.Name] = p.written()
+			}
+		}
+	}
+	count(before)
+	r.tap.q.in <- []vnet.Packet{{Buf: slices.Concat(make([]byte, vnet.HdrLen), frame)}}
+	synctest.Wait()
+	after := map[string]int{}
+	count(after)
+	var out []string
+	for n, c := range after {
+		for range c - before[n] {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// receive has a slave hear a frame and reports whether the host got it.
+func (r *rig) receive(slave string, frame []byte) bool {
+	r.t.Helper()
+	n := r.tap.q.written()
+	r.sys.ports[r.sys.index(slave)].in <- []vnet.Packet{{Buf: slices.Concat(make([]byte, vnet.HdrLen), frame)}}
+	synctest.Wait()
+	return r.tap.q.written() > n
+}
+
+// Frames of tests.
+var (
+	toPeer    = frameOf("02 00 00 00 00 aa 02 00 00 00 00 00 88 b5")
+	toBond    = frameOf("02 00 00 00 00 00 02 00 00 00 00 aa 88 b5")
+	flooded   = frameOf("ff ff ff ff ff ff 02 00 00 00 00 aa 88 b5")
+	ownBack   = frameOf("ff ff ff ff ff ff 02 00 00 00 00 00 88 b5")
+	bpdu      = frameOf("01 80 c2 00 00 00 02 00 00 00 00 aa 00 26")
+	slowProto = frameOf("01 80 c2 00 00 02 02 00 00 00 00 aa 88 09")
+)
+
+func frameOf(hex string) []byte {
+	b := make([]byte, 0, 60)
+	for f := range strings.FieldsSeq(hex) {
+		var x byte
+		fmt.Sscanf(f, "%02x", &x)
+		b = append(b, x)
+	}
+	return append(b, make([]byte, 60-len(b))...)
+}
+
+// pass lets virtual time go by.
+func pass(d time.Duration) { <-time.After(d) }
