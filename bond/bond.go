@@ -10,7 +10,6 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/announce"
-	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/policy"
 	"github.com/tapbond/tapbond/tap"
@@ -210,15 +209,6 @@ func (b *Bond) slaveByIndex(index int) *slave {
 
 func (b *Bond) miiConfig() monitor.Config {
 	return monitor.Config{Interval: ms(uint64(b.vals.Miimon)), UpDelay: ms(b.vals.Updelay()), DownDelay: ms(b.vals.Downdelay())}
-}
-
-// hostError names the bond in front of an error of the host.
-func hostError(bond string, err error) error {
-	var known *link.EnslaveError
-	if err == nil || errors.As(err, &known) {
-		return err
-	}
-	return fmt.Errorf("%s: %w", bond, err)
 }
 
 func ms(n uint64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -213,7 +213,7 @@ func TestAnnouncements(t *testing.T) {
 	run(t, "mode active-backup miimon 100 num_grat_arp 0", two, func(r *rig) {
 		r.sys.plug("eth0", false)
 		pass(time.Second)
-		expect(t, "frames sent", len(r.sys.sent), 0)
+		expect(t, "frames sent", r.announced(), 0)
 	})
 }
 
@@ -222,22 +222,22 @@ func TestEnslaveUndoesEverything(t *testing.T) {
 		run(t, "mode active-backup", nil, func(r *rig) {
 			i := r.sys.addLink("eth0", [6]byte{2, 0, 0, 0, 0, 7})
 			r.must(r.sys.SetMTU(i, 1400))
-			before := *r.sys.links[i]
-			bond := r.sys.links[r.tap.index].MAC
+			before := r.link(i)
+			bond := r.link(r.tap.index).MAC
 			if op == "mac" { // the bond takes the first slave's address
-				r.sys.fail["mac 2"] = unix.EOPNOTSUPP
+				r.failing("mac 2", unix.EOPNOTSUPP)
 			} else {
-				r.sys.fail[op+" 3"] = unix.EIO
+				r.failing(op+" 3", unix.EIO)
 			}
 			err := r.b.Enslave(r.t.Context(), "eth0")
 			if err == nil {
 				t.Fatalf("%s fails, enslave does not", op)
 			}
-			delete(r.sys.fail, op+" 3")
-			expect(t, op+": the NIC", *r.sys.links[i], before)
-			expect(t, op+": the bond's address", r.sys.links[r.tap.index].MAC, bond)
+			r.failing(op+" 3", nil)
+			expect(t, op+": the NIC", r.link(i), before)
+			expect(t, op+": the bond's address", r.link(r.tap.index).MAC, bond)
 			expect(t, op+": slaves", len(r.state().Slaves), 0)
-			if p := r.sys.ports[i]; p != nil {
+			if p := r.port(i); p != nil {
 				if _, err := p.ReadBatch(); !errors.Is(err, os.ErrClosed) {
 					t.Errorf("%s: the port is open", op)
 				}
@@ -249,9 +249,9 @@ func TestEnslaveUndoesEverything(t *testing.T) {
 func TestEnslaveAnswers(t *testing.T) {
 	run(t, "mode active-backup", two, func(r *rig) {
 		up := r.sys.addLink("eth7", [6]byte{2, 0, 0, 0, 0, 7})
-		r.sys.links[up].Up = true
+		r.must(r.sys.SetUp(up))
 		lo := r.sys.addLink("lo", [6]byte{})
-		r.sys.links[lo].Type, r.sys.links[lo].Up = unix.ARPHRD_LOOPBACK, true
+		r.must(r.sys.change("outside", lo, func(l *link.Info) { l.Type, l.Up = unix.ARPHRD_LOOPBACK, true }))
 		for _, tt := range []struct {
 			name, want string
 			errno      unix.Errno
@@ -276,9 +276,9 @@ func TestEnslaveAnswers(t *testing.T) {
 func TestReleaseLeavesTheNICAsFound(t *testing.T) {
 	run(t, "mode active-backup", two, func(r *rig) {
 		eth0 := r.sys.index("eth0")
-		expect(t, "address of eth1", r.sys.links[r.sys.index("eth1")].MAC, [6]byte{2, 0, 0, 0, 0, 0})
+		expect(t, "address of eth1", r.link(r.sys.index("eth1")).MAC, [6]byte{2, 0, 0, 0, 0, 0})
 		r.must(r.b.Release(r.t.Context(), "eth0"))
-		l := r.sys.links[eth0]
+		l := r.link(eth0)
 		expect(t, "address", l.MAC, [6]byte{2, 0, 0, 0, 0, 0})
 		expect(t, "up", l.Up, false)
 		expect(t, "active", r.state().Active, "eth1")
@@ -292,7 +292,7 @@ func TestReleaseLeavesTheNICAsFound(t *testing.T) {
 		if st.MAC == "02:00:00:00:00:00" {
 			t.Error("an empty bond keeps its slave's address")
 		}
-		expect(t, "bond and TAP agree", st.MAC, link.MACString(r.sys.links[r.tap.index].MAC))
+		expect(t, "bond and TAP agree", st.MAC, link.MACString(r.link(r.tap.index).MAC))
 	})
 }
 
@@ -326,18 +326,18 @@ func TestFollowsItsTAP(t *testing.T) {
 		r.e.dispatch(monitor.WatchEvent{Link: &monitor.LinkEvent{Index: r.tap.index}})
 		synctest.Wait()
 		for _, n := range two {
-			l := r.sys.links[r.sys.index(n)]
+			l := r.link(r.sys.index(n))
 			expect(t, n+" MTU", l.MTU, 9000)
 			expect(t, n+" address", l.MAC, [6]byte{2, 1, 2, 3, 4, 5})
-			expect(t, n+" promisc", r.sys.ports[l.Index].member.Promisc, true)
+			expect(t, n+" promisc", r.port(l.Index).membership().Promisc, true)
 		}
 		// One slave refuses: all go back, the TAP too.
-		r.sys.fail["mtu 3"] = unix.EINVAL
+		r.failing("mtu 3", unix.EINVAL)
 		r.must(r.sys.change("outside", r.tap.index, func(l *link.Info) { l.MTU = 9500 }))
 		r.e.dispatch(monitor.WatchEvent{Resync: true})
 		synctest.Wait()
 		for _, i := range []int{r.sys.index("eth0"), r.sys.index("eth1"), r.tap.index} {
-			expect(t, "MTU after a refusal", r.sys.links[i].MTU, 9000)
+			expect(t, "MTU after a refusal", r.link(i).MTU, 9000)
 		}
 
 		r.must(r.b.SetDown(r.t.Context()))
@@ -356,13 +356,13 @@ func TestSlaveChangedUnderUs(t *testing.T) {
 			r.must(r.sys.change("outside", eth1, func(l *link.Info) { l.MAC = stray }))
 			r.e.dispatch(monitor.WatchEvent{Link: &monitor.LinkEvent{Index: eth1, Name: "eth1", MTU: 1500, MAC: stray}})
 			synctest.Wait()
-			expect(t, "address put back", r.sys.links[eth1].MAC != stray, i < mendTries)
+			expect(t, "address put back", r.link(eth1).MAC != stray, i < mendTries)
 		}
 		r.e.dispatch(monitor.WatchEvent{Link: &monitor.LinkEvent{Index: eth1, Name: "lan1", MTU: 1500, MAC: [6]byte{2, 0, 0, 0, 0, 0}}})
 		expect(t, "new name", r.state().Slaves[1].Name, "lan1")
 
-		delete(r.sys.links, eth0)
-		r.sys.ports[eth0].die(nic.ErrGone)
+		r.unplugNIC(eth0)
+		r.port(eth0).die(nic.ErrGone)
 		pass(time.Second)
 		st := r.state()
 		expect(t, "slaves left", len(st.Slaves), 1)
@@ -386,13 +386,13 @@ func TestShieldIsPutBack(t *testing.T) {
 
 func TestTAPDeletedIsBondDeleted(t *testing.T) {
 	run(t, "mode active-backup", two, func(r *rig) {
-		delete(r.sys.links, r.tap.index)
+		r.unplugNIC(r.tap.index)
 		r.tap.q.die(tap.ErrGone)
 		<-r.b.Done()
 		synctest.Wait()
 		expect(t, "bonds", len(r.e.Bonds()), 0)
 		for _, n := range two {
-			expect(t, n+" up", r.sys.links[r.sys.index(n)].Up, false)
+			expect(t, n+" up", r.link(r.sys.index(n)).Up, false)
 		}
 		if err := r.b.Enslave(r.t.Context(), "eth0"); !errors.Is(err, ErrGone) {
 			t.Errorf("enslave to a bond that is gone: %v", err)

@@ -41,7 +41,6 @@ type fakeSystem struct {
 
 type announcement struct {
 	slave int
-	at    string // virtual time, for messages
 	frame []byte
 }
 
@@ -59,6 +58,12 @@ func newFakeSystem(nics ...string) *fakeSystem {
 }
 
 func (f *fakeSystem) addLink(name string, mac [6]byte) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.addLocked(name, mac)
+}
+
+func (f *fakeSystem) addLocked(name string, mac [6]byte) int {
 	f.next++
 	f.links[f.next] = &link.Info{Index: f.next, Name: name, MAC: mac, MTU: 1500, Type: unix.ARPHRD_ETHER}
 	return f.next
@@ -162,7 +167,7 @@ func (f *fakeSystem) OpenTAP(o tap.Options) (tap.Device, error) {
 	if err := f.fail["tap "+o.Name]; err != nil {
 		return nil, err
 	}
-	t := &fakeTAP{sys: f, name: o.Name, index: f.addLink(o.Name, [6]byte{2, 0xff, 0, 0, 0, 1}), q: newFakeQueue()}
+	t := &fakeTAP{sys: f, name: o.Name, index: f.addLocked(o.Name, [6]byte{2, 0xff, 0, 0, 0, 1}), q: newFakeQueue()}
 	f.taps[o.Name] = t
 	return t, nil
 }
@@ -408,7 +413,7 @@ func run(t *testing.T, options string, nics []string, fn func(*rig)) {
 		if r.b, err = r.e.Create(Config{Name: "bond0", Options: assigns}); err != nil {
 			t.Fatal(err)
 		}
-		r.tap = r.sys.taps["bond0"]
+		r.tap, _ = r.b.dev.(*fakeTAP)
 		for _, n := range nics {
 			r.must(r.b.Enslave(t.Context(), n))
 		}
@@ -486,7 +491,7 @@ func (r *rig) transmit(frame []byte) []string {
 func (r *rig) receive(slave string, frame []byte) bool {
 	r.t.Helper()
 	n := r.tap.q.written()
-	r.sys.ports[r.sys.index(slave)].in <- []vnet.Packet{{Buf: slices.Concat(make([]byte, vnet.HdrLen), frame)}}
+	r.port(r.sys.index(slave)).in <- []vnet.Packet{{Buf: slices.Concat(make([]byte, vnet.HdrLen), frame)}}
 	synctest.Wait()
 	return r.tap.q.written() > n
 }
@@ -513,3 +518,43 @@ func frameOf(hex string) []byte {
 
 // pass lets virtual time go by.
 func pass(d time.Duration) { <-time.After(d) }
+
+// link returns a link as it is.
+func (r *rig) link(index int) link.Info {
+	r.t.Helper()
+	i, err := r.sys.LinkByIndex(index)
+	r.must(err)
+	return i
+}
+
+// unplugNIC has a link vanish.
+func (r *rig) unplugNIC(index int) {
+	r.sys.mu.Lock()
+	defer r.sys.mu.Unlock()
+	delete(r.sys.links, index)
+}
+
+// failing has a call ("op index") answer err from now on.
+func (r *rig) failing(call string, err error) {
+	r.sys.mu.Lock()
+	defer r.sys.mu.Unlock()
+	r.sys.fail[call] = err
+}
+
+func (r *rig) port(index int) *fakePort {
+	r.sys.mu.Lock()
+	defer r.sys.mu.Unlock()
+	return r.sys.ports[index]
+}
+
+func (p *fakePort) membership() nic.Membership {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.member
+}
+
+func (r *rig) announced() int {
+	r.sys.mu.Lock()
+	defer r.sys.mu.Unlock()
+	return len(r.sys.sent)
+}
