@@ -9,7 +9,7 @@
 //	hash.go          HashPolicy and the arithmetic of xmit_hash_policy
 //	flow.go          addresses, ports, ICMP of layer2+3 and layer3+4
 //	encap.go gre.go  the same through tunnels, for encap2+3 and encap3+4
-//	explain.go       a hash as data: fields, headers walked, each step
+//	explain.go text.go    a hash as data: fields, headers walked, each step
 //	reason.go        why a frame was dropped
 //	load.go endian_*.go    reading integers out of octets
 //

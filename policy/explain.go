@@ -51,6 +51,9 @@ func (f *Frame) Explain(p HashPolicy) Explanation {
 			return e
 		}
 		e.Note = "no whole IP header: as layer2"
+		if fl.quoted {
+			e.Note = "an ICMP error without a whole IP header in its quotation: as layer2"
+		}
 	case Encap23, Encap34:
 		w := walk{b: f.b, at: f.L3, etherType: f.EtherType}
 		if e.watch(&w) {
@@ -125,16 +128,18 @@ func (e *Explanation) watch(w *walk) bool {
 
 // flow shows flow.mix.
 func (e *Explanation) flow(f *Frame, fl *flow) {
-	from, text := "E", "E ^ A"
+	if fl.quoted {
+		e.Note = "an ICMP error: by the packet it quotes"
+	}
 	var x uint32
+	from := "E"
 	layer4 := e.Policy == Layer34 || e.Policy == Encap34
 	if layer4 {
 		from, x = e.layer4(f, fl)
-		text = from + " ^ A"
 	} else {
 		x = e.ether(f, "E")
 	}
-	x = e.step("x", text, x^e.addrs(f, fl))
+	x = e.step("x", from+" ^ A", x^e.addrs(f, fl))
 	x = e.step("x", "x ^ x>>16", x^x>>16)
 	x = e.step("x", "x ^ x>>8", x^x>>8)
 	if layer4 {
@@ -180,12 +185,17 @@ func (e *Explanation) addrs(f *Frame, fl *flow) uint32 {
 
 // layer4 shows P or I, whichever counts, and names it.
 func (e *Explanation) layer4(f *Frame, fl *flow) (string, uint32) {
-	if fl.family == ipv4Addrs || fl.family == ipv6Addrs {
-		e.field("protocol", protoName(fl.proto))
+	switch {
+	case fl.family != ipv4Addrs && fl.family != ipv6Addrs:
+		return "P", e.step("P", "0, no ports", fl.ports)
+	case fl.proto == protoUnknown:
+		e.Note = "a fragment: without ports"
+		if fl.quoted {
+			e.Note = "an ICMP error: by the fragment it quotes, without ports"
+		}
+		return "P", e.step("P", "0, no ports", fl.ports)
 	}
-	if fl.quoted {
-		e.Note = "an ICMP error: by the packet it quotes"
-	}
+	e.field("protocol", protoName(fl.proto))
 	switch {
 	case fl.icmp != 0:
 		h := f.b[fl.l4:]
@@ -202,8 +212,6 @@ func (e *Explanation) layer4(f *Frame, fl *flow) (string, uint32) {
 		e.field("src port", strconv.Itoa(int(be16(h, 0))))
 		e.field("dst port", strconv.Itoa(int(be16(h, 2))))
 		return "P", e.step("P", "src port and dst port, as loaded", fl.ports)
-	case fl.proto == protoUnknown:
-		e.Note = "a fragment: without ports"
 	}
 	return "P", e.step("P", "0, no ports", fl.ports)
 }
@@ -211,7 +219,7 @@ func (e *Explanation) layer4(f *Frame, fl *flow) (string, uint32) {
 // hasPorts reports whether flow.ports was read from b, be it zero.
 func (fl *flow) hasPorts(b []byte) bool {
 	off := portOffset(fl.proto)
-	return (fl.family == ipv4Addrs || fl.family == ipv6Addrs) && off >= 0 && len(b)-fl.l4-off >= 4
+	return off >= 0 && len(b)-fl.l4-off >= 4
 }
 
 // String is the explanation on several lines, for a terminal.

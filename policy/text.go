@@ -108,8 +108,6 @@ func etherName(t uint16) string {
 
 func protoName(p int) string {
 	switch p {
-	case protoUnknown:
-		return "not asked"
 	case protoHopByHop:
 		return "hop-by-hop options"
 	case protoICMP:

@@ -13,7 +13,7 @@ type hashes [4]uint32
 
 var hashOrder = [4]HashPolicy{Layer2, Layer23, Layer34, VlanSrcMAC}
 
-// Little-endian machines' hashes, worked out by hand-written arithmetic apart
+// Little-endian machines' hashes, from an independent calculation rather than
 // from this package. All frames carry a tag with TCI 10 in front, which only
 // vlan+srcmac sees.
 func TestHashVectors(t *testing.T) {
