@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,18 +20,23 @@ const (
 	checkGap = 250 * time.Microsecond
 )
 
-// Poller reads the carrier of slaves by ioctl, on one OS thread for all of
+// Poller reads the carrier of slaves by ioctl, on one goroutine for all of
 // them. It belongs to the network namespace it was made in.
+//
+// It sleeps on a Go timer, not in a system call of its own: a thread that
+// often blocks in one keeps the runtime's monitor thread awake, which then
+// costs more than all the polling.
 type Poller struct {
-	sock, wake int
+	sock int
 
 	mu     sync.Mutex
 	polled atomic.Pointer[[]*polled] // replaced whole, so that Check takes no lock
 	closed bool
+	wake   chan struct{} // capacity 1
 	done   chan struct{}
 }
 
-// polled is one interface. The polling thread owns the fields that aren't atomic.
+// polled is one interface. The polling goroutine owns the fields that aren't atomic.
 type polled struct {
 	index  int
 	frames func() uint64
@@ -60,12 +64,7 @@ func NewPoller() (*Poller, error) {
 			return nil, fmt.Errorf("carrier poller: socket: %w", err)
 		}
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
-	if err != nil {
-		unix.Close(sock)
-		return nil, fmt.Errorf("carrier poller: eventfd: %w", err)
-	}
-	p := &Poller{sock: sock, wake: wake, done: make(chan struct{})}
+	p := &Poller{sock: sock, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	p.polled.Store(new([]*polled))
 	go p.run()
 	return p, nil
@@ -73,7 +72,7 @@ func NewPoller() (*Poller, error) {
 
 // Add begins to poll an interface. frames returns a number that grows while
 // the interface is in use; report is told the carrier once at first and then
-// at each change, on the polling thread, and must not wait.
+// at each change, on the polling goroutine, and must not wait.
 func (p *Poller) Add(index int, frames func() uint64, report func(up bool)) error {
 	name, err := nameOf(p.sock, index)
 	if err != nil {
@@ -123,9 +122,10 @@ func (p *Poller) Check(index int) {
 }
 
 func (p *Poller) poke() {
-	one := [8]byte{1}
-	// Fails only when a poke is pending anyway.
-	_, _ = unix.Write(p.wake, one[:])
+	select {
+	case p.wake <- struct{}{}:
+	default: // one is pending
+	}
 }
 
 // Close ends the poller.
@@ -139,18 +139,19 @@ func (p *Poller) Close() {
 	p.polled.Store(new([]*polled))
 	p.mu.Unlock()
 	close(p.done)
-	p.poke()
 }
 
-// run is the polling thread: its own, and preferred by the scheduler, because
-// what it has to tell matters most when everything else is busy.
 func (p *Poller) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	prefer()
-	fds := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}}
-	var drain [8]byte
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		select {
+		case <-p.done:
+			unix.Close(p.sock)
+			return
+		case <-p.wake:
+		case <-timer.C:
+		}
 		now := time.Now()
 		next := now.Add(time.Hour)
 		for _, s := range *p.polled.Load() {
@@ -158,25 +159,7 @@ func (p *Poller) run() {
 				next = at
 			}
 		}
-		select {
-		case <-p.done:
-			unix.Close(p.sock)
-			unix.Close(p.wake)
-			return
-		default:
-		}
-		wait := unix.NsecToTimespec(max(int64(time.Until(next)), 0))
-		if n, _ := unix.Ppoll(fds, &wait, nil); n > 0 {
-			_, _ = unix.Read(p.wake, drain[:])
-		}
-	}
-}
-
-// prefer raises the thread above others, as far as it may.
-func prefer() {
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
-	if unix.SchedSetAttr(0, &attr, 0) != nil {
-		_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), -20)
+		timer.Reset(max(time.Until(next), 0))
 	}
 }
 

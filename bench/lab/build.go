@@ -92,6 +92,14 @@ func (l *Lab) namespaces() (err error) {
 	// Nothing of our own on the links: wire and switch don't speak IPv6, B
 	// makes no addresses up and takes none from routers.
 	mute := map[string]string{"ipv6/conf/default/disable_ipv6": "1", "ipv6/conf/all/disable_ipv6": "1"}
+	if l.Switch != nil {
+		// A switch doesn't filter what it forwards. Kernels without br_netfilter
+		// have no such knobs.
+		nf := map[string]string{"bridge/bridge-nf-call-iptables": "0", "bridge/bridge-nf-call-ip6tables": "0", "bridge/bridge-nf-call-arptables": "0"}
+		if err := l.Switch.sysctl(nf); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
 	for _, h := range []*Host{l.Wire, l.Switch} {
 		if h == nil {
 			continue

@@ -3,7 +3,9 @@ package nic
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,8 +27,10 @@ const defaultBuffer = 4 << 20
 
 // afPort is a Port over a packet socket.
 type afPort struct {
-	conn    *packet.Conn
+	conn    *packet.Conn // receives
 	raw     syscall.RawConn
+	out     *os.File // sends
+	outRaw  syscall.RawConn
 	index   int
 	mtu     int
 	offload bool
@@ -59,26 +63,60 @@ func Open(ifi *net.Interface, o Options) (Port, error) {
 }
 
 func (p *afPort) configure(o Options) error {
-	size := func(n int) int {
-		if n == 0 {
-			return defaultBuffer
-		}
-		return n
+	if o.RcvBuf == 0 {
+		o.RcvBuf = defaultBuffer
 	}
-	return withFD(p.raw, func(fd int) error {
+	if o.SndBuf == 0 {
+		o.SndBuf = defaultBuffer
+	}
+	err := withFD(p.raw, func(fd int) error {
 		err := setOne(fd, unix.PACKET_VNET_HDR, "PACKET_VNET_HDR")
 		p.header = err == nil
 		if err != nil && p.offload {
 			return err
 		}
-		if err := setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF", size(o.RcvBuf)); err != nil {
-			return err
-		}
-		if err := setBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, "SO_SNDBUF", size(o.SndBuf)); err != nil {
+		if err := setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF", o.RcvBuf); err != nil {
 			return err
 		}
 		return acceptAll(fd)
 	})
+	if err != nil {
+		return err
+	}
+	return p.openOut(o.SndBuf)
+}
+
+// openOut opens the socket for sending. It is one of its own, and blocking,
+// which keeps it out of the netpoller: there every frame that a NIC has done
+// with would be an event ("room to write"), and wake the one that waits to
+// read. Sends carry MSG_DONTWAIT. Protocol 0 receives nothing.
+func (p *afPort) openOut(sndBuf int) error {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("packet socket: %w", err)
+	}
+	p.out = os.NewFile(uintptr(fd), "packet")
+	if p.outRaw, err = p.out.SyscallConn(); err != nil {
+		return errors.Join(err, p.out.Close())
+	}
+	err = withFD(p.outRaw, func(fd int) error {
+		if p.header {
+			if err := setOne(fd, unix.PACKET_VNET_HDR, "PACKET_VNET_HDR"); err != nil {
+				return err
+			}
+		}
+		if err := setBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, "SO_SNDBUF", sndBuf); err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: p.index}); err != nil {
+			return fmt.Errorf("bind: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return errors.Join(err, p.out.Close())
+	}
+	return nil
 }
 
 func (p *afPort) Index() int    { return p.index }
@@ -98,8 +136,11 @@ func (p *afPort) Stats() Stats {
 // uses it has returned.
 func (p *afPort) Close() error {
 	p.Stats() // the last chance to ask
-	if err := p.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return err
+	var errs []error
+	for _, c := range []io.Closer{p.conn, p.out} {
+		if err := c.Close(); err != nil && !errors.Is(err, os.ErrClosed) && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

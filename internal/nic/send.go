@@ -38,7 +38,7 @@ func (p *afPort) Writer() vnet.Writer {
 // WriteBatch implements vnet.Writer.
 func (w *sender) WriteBatch(pkts []vnet.Packet) vnet.Sent {
 	w.pkts, w.sent = pkts, vnet.Sent{}
-	if w.port.raw.Control(w.fn) != nil {
+	if w.port.outRaw.Control(w.fn) != nil {
 		w.sent = vnet.Sent{Down: len(pkts), Err: unix.EBADF}
 	}
 	w.pkts = nil
