@@ -62,7 +62,7 @@ func logger(json bool) *slog.Logger {
 	if json {
 		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: exactTime}))
 }
 
 // runner is one `tapbond run`.
@@ -138,4 +138,12 @@ func (r *runner) build(ctx context.Context, engine *bond.Engine) (*bond.Bond, er
 		return b, nil
 	}
 	return b, b.SetUp(ctx)
+}
+
+// exactTime shows microseconds: what a bond does is a matter of them.
+func exactTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		a.Value = slog.StringValue(a.Value.Time().Format("2006-01-02T15:04:05.000000Z07:00"))
+	}
+	return a
 }
