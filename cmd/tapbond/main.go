@@ -19,6 +19,8 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A reader that goes away (| head) must not keep a command from tidying up.
+	signal.Ignore(syscall.SIGPIPE)
 	if err := rootCmd().ExecuteContext(ctx); err != nil {
 		if !errors.Is(err, errSaid) {
 			fmt.Fprintln(os.Stderr, "tapbond:", err)
