@@ -1,0 +1,177 @@
+package monitor_test
+
+import (
+	"go/parser"
+	"go/token"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/tapbond/tapbond/internal/labtest"
+	"github.com/tapbond/tapbond/monitor"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pair makes a veth pair, both ends up.
+func pair(t *testing.T) (a, b netlink.Link) {
+	t.Helper()
+	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "va"}, PeerName: "vb"}))
+	for _, name := range []string{"va", "vb"} {
+		l, err := netlink.LinkByName(name)
+		must(t, err)
+		must(t, netlink.LinkSetUp(l))
+		a, b = b, l
+	}
+	return a, b
+}
+
+// within waits for a value that satisfies ok.
+func within[T any](t *testing.T, what string, ch <-chan T, ok func(T) bool) time.Time {
+	t.Helper()
+	deadline := time.After(5 * time.Second)
+	for {
+		select {
+		case v := <-ch:
+			if ok(v) {
+				return time.Now()
+			}
+		case <-deadline:
+			t.Fatalf("no %s", what)
+		}
+	}
+}
+
+// count is a slave that carries a frame with every look, or none.
+func busy() func() uint64 {
+	n := uint64(0)
+	return func() uint64 { n++; return n }
+}
+
+func idle() uint64 { return 0 }
+
+func TestPollerSeesCarrier(t *testing.T) {
+	for name, frames := range map[string]func() uint64{"busy": busy(), "idle": idle} {
+		t.Run(name, func(t *testing.T) {
+			labtest.InNetns(t, func() {
+				a, b := pair(t)
+				p, err := monitor.NewPoller()
+				must(t, err)
+				defer p.Close()
+				seen := make(chan bool, 100)
+				must(t, p.Add(a.Attrs().Index, frames, func(up bool) { seen <- up }))
+				is := func(want bool) func(bool) bool { return func(up bool) bool { return up == want } }
+				within(t, "first state", seen, is(true))
+				var took []time.Duration
+				for range 5 {
+					start := time.Now()
+					must(t, netlink.LinkSetDown(b))
+					took = append(took, within(t, "loss", seen, is(false)).Sub(start))
+					must(t, netlink.LinkSetUp(b))
+					within(t, "return", seen, is(true))
+				}
+				slices.Sort(took)
+				t.Logf("a lost carrier was seen after %v (median)", took[2])
+				// A name is what the request carries: it must follow.
+				must(t, netlink.LinkSetDown(a))
+				within(t, "admin down", seen, is(false))
+				must(t, netlink.LinkSetName(a, "other"))
+				must(t, netlink.LinkSetUp(a))
+				within(t, "up under a new name", seen, is(true))
+				p.Remove(a.Attrs().Index)
+			})
+		})
+	}
+}
+
+func TestPollerCheckIsImmediate(t *testing.T) {
+	labtest.InNetns(t, func() {
+		a, b := pair(t)
+		p, err := monitor.NewPoller()
+		must(t, err)
+		defer p.Close()
+		seen := make(chan bool, 100)
+		must(t, p.Add(a.Attrs().Index, idle, func(up bool) { seen <- up }))
+		within(t, "first state", seen, func(up bool) bool { return up })
+		must(t, netlink.LinkSetDown(b))
+		p.Check(a.Attrs().Index)
+		within(t, "loss", seen, func(up bool) bool { return !up })
+		if up, err := p.ReadCarrier(a.Attrs().Index); up || err != nil {
+			t.Errorf("carrier %v, %v", up, err)
+		}
+		if labtest.RaceEnabled {
+			return
+		}
+		if n := testing.AllocsPerRun(100, func() { p.Check(a.Attrs().Index) }); n != 0 {
+			t.Errorf("Check allocates %v times", n)
+		}
+	})
+}
+
+func TestWatch(t *testing.T) {
+	labtest.InNetns(t, func() {
+		w, err := monitor.NewWatch()
+		must(t, err)
+		defer w.Close()
+		links := func(ok func(*monitor.LinkEvent) bool) func(monitor.WatchEvent) bool {
+			return func(ev monitor.WatchEvent) bool { return ev.Link != nil && ok(ev.Link) }
+		}
+		a, b := pair(t)
+		index := a.Attrs().Index
+		within(t, "link up", w.Events(), links(func(l *monitor.LinkEvent) bool {
+			return l.Index == index && l.Name == "va" && l.Up && l.Carrier && l.Kind == "veth" && l.MTU == 1500
+		}))
+		must(t, netlink.LinkSetDown(b))
+		within(t, "carrier loss", w.Events(), links(func(l *monitor.LinkEvent) bool { return l.Index == index && l.Up && !l.Carrier }))
+		must(t, netlink.LinkSetMTU(a, 1400))
+		within(t, "MTU", w.Events(), links(func(l *monitor.LinkEvent) bool { return l.Index == index && l.MTU == 1400 }))
+		must(t, netlink.LinkSetName(a, "vx"))
+		within(t, "name", w.Events(), links(func(l *monitor.LinkEvent) bool { return l.Index == index && l.Name == "vx" }))
+		addr, err := netlink.ParseAddr("10.7.0.1/24")
+		must(t, err)
+		want := netip.MustParsePrefix("10.7.0.1/24")
+		must(t, netlink.AddrAdd(a, addr))
+		within(t, "address", w.Events(), func(ev monitor.WatchEvent) bool {
+			return ev.Addr != nil && ev.Addr.Index == index && ev.Addr.Prefix == want && !ev.Addr.Deleted
+		})
+		must(t, netlink.AddrDel(a, addr))
+		within(t, "address gone", w.Events(), func(ev monitor.WatchEvent) bool { return ev.Addr != nil && ev.Addr.Prefix == want && ev.Addr.Deleted })
+		must(t, netlink.LinkDel(a))
+		within(t, "deletion", w.Events(), links(func(l *monitor.LinkEvent) bool { return l.Index == index && l.Deleted }))
+	})
+}
+
+func TestReadSpeed(t *testing.T) {
+	labtest.InNetns(t, func() {
+		pair(t)
+		s, err := monitor.ReadSpeed("va")
+		if err != nil || s != (monitor.Speed{Mbps: 10000, Duplex: monitor.DuplexFull}) {
+			t.Errorf("veth: %+v, %v", s, err)
+		}
+		if s, err := monitor.ReadSpeed("lo"); err != nil || s != (monitor.Speed{}) {
+			t.Errorf("lo: %+v, %v", s, err)
+		}
+	})
+}
+
+// TestMIIIsPure: the state machine shares a package with its sources, not
+// their imports.
+func TestMIIIsPure(t *testing.T) {
+	for _, file := range []string{"mii.go", "link.go"} {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		must(t, err)
+		for _, imp := range f.Imports {
+			if imp.Path.Value != `"time"` {
+				t.Errorf("%s imports %s", file, imp.Path.Value)
+			}
+		}
+	}
+}
