@@ -44,7 +44,7 @@ type Receiver struct {
 	accounts []account
 	log      []Arrival
 	stray    uint64        // not of our flows, or not intact
-	arrived  atomic.Uint64 // messages so far, for Settle
+	arrived  atomic.Uint64 // different messages so far, for Settle
 	done     chan struct{}
 	err      error // of the loop, valid once done is closed
 }
@@ -130,7 +130,6 @@ func (r *Receiver) loop(raw syscall.RawConn) {
 		for i := range n {
 			r.take(b, i, offset)
 		}
-		r.arrived.Add(uint64(n))
 	}
 }
 
@@ -152,19 +151,24 @@ func (r *Receiver) take(b *batch, i int, offset int64) {
 	} else {
 		at = Now()
 	}
-	if !r.accounts[flow].add(h.Seq, at) {
+	fresh, ok := r.accounts[flow].add(h.Seq, at)
+	if !ok {
 		r.stray++
 		return
+	}
+	if fresh {
+		r.arrived.Add(1)
 	}
 	if len(r.log) < cap(r.log) {
 		r.log = append(r.log, Arrival{h, at})
 	}
 }
 
-// Settle waits until so many messages have come, or none for a while, or ctx
+// Settle waits until so many different messages have come, and a moment longer
+// for copies of them that are late; or until none has come for a while, or ctx
 // ends.
 func (r *Receiver) Settle(ctx context.Context, messages uint64, quiet time.Duration) {
-	const step = time.Millisecond
+	const step, late = time.Millisecond, 5 * time.Millisecond
 	tick := time.NewTicker(step)
 	defer tick.Stop()
 	last, since := r.arrived.Load(), time.Now()
@@ -178,6 +182,13 @@ func (r *Receiver) Settle(ctx context.Context, messages uint64, quiet time.Durat
 		}
 		if now := r.arrived.Load(); now != last {
 			last, since = now, time.Now()
+		}
+	}
+	for range late / step {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -19,10 +19,11 @@ type account struct {
 // damage that the pattern missed, and must not size the bitmap.
 const reach = 1 << 30
 
-// add notes an intact frame; false if its number is out of reach.
-func (a *account) add(seq uint64, at Stamp) bool {
+// add notes an intact frame. fresh: it is the first of its number. ok is false
+// if its number is out of reach.
+func (a *account) add(seq uint64, at Stamp) (fresh, ok bool) {
 	if seq >= a.next+reach {
-		return false
+		return false, false
 	}
 	word, bit := seq/64, uint64(1)<<(seq%64)
 	for word >= uint64(len(a.seen)) {
@@ -37,7 +38,7 @@ func (a *account) add(seq uint64, at Stamp) bool {
 	a.last = max(a.last, at)
 	if a.seen[word]&bit != 0 {
 		a.duplicated++
-		return true
+		return false, true
 	}
 	a.seen[word] |= bit
 	a.received++
@@ -46,7 +47,7 @@ func (a *account) add(seq uint64, at Stamp) bool {
 	} else {
 		a.next = seq + 1
 	}
-	return true
+	return true, true
 }
 
 // has reports whether a number was seen.

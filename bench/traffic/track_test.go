@@ -37,7 +37,7 @@ func TestAccount(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var a account
 			for _, in := range tt.arrivals {
-				if !a.add(in.seq, in.at) {
+				if _, ok := a.add(in.seq, in.at); !ok {
 					t.Fatalf("%d refused", in.seq)
 				}
 			}
@@ -51,7 +51,7 @@ func TestAccount(t *testing.T) {
 func TestAccountOutOfReach(t *testing.T) {
 	var a account
 	for _, seq := range []uint64{reach, 1 << 60, 1<<64 - 1} {
-		if a.add(seq, 0) {
+		if _, ok := a.add(seq, 0); ok {
 			t.Errorf("%d accepted", seq)
 		}
 	}
