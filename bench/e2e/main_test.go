@@ -65,6 +65,9 @@ type bed struct {
 func start(t *testing.T, topology lab.Topology, options string) *bed {
 	t.Helper()
 	b := &bed{t: t, lab: benchtest.Build(t, topology)}
+	if err := b.lab.A.QuietIPv6(); err != nil { // bond0 says nothing of its own
+		t.Fatal(err)
+	}
 	args := append([]string{"run", "bond0"}, strings.Fields(options)...)
 	args = append(args, "slaves")
 	for _, k := range b.lab.Links() {
