@@ -32,7 +32,13 @@ func labDemoCmd() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, d.lab.Close()) }()
-			return d.run(cmd.Context())
+			if err := d.run(cmd.Context()); err != nil {
+				if cmd.Context().Err() != nil {
+					return errors.New("interrupted; the network is taken down")
+				}
+				return err
+			}
+			return nil
 		},
 	}
 	o.flags(cmd)

@@ -78,8 +78,7 @@ func labUpCmd() *cobra.Command {
 				return err
 			}
 			l.Keep()
-			labHints(cmd.OutOrStdout(), l, logFile)
-			return nil
+			return labHints(cmd.OutOrStdout(), l, logFile)
 		},
 	}
 	o.flags(cmd)
@@ -127,21 +126,26 @@ func (o *labOptions) detach(ctx context.Context, l *lab.Lab) (string, error) {
 	}
 }
 
-func labHints(w io.Writer, l *lab.Lab, logFile string) {
-	fmt.Fprintf(w, `The lab stands: host A has bond0 with %s, host B has %s.
+func labHints(w io.Writer, l *lab.Lab, logFile string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, `The lab stands: host A has bond0 with %[1]s, host B has %[2]s.
 
 Try:
-  ip netns exec %[3]s tapbond show            # is it healthy, what carries traffic
-  ip netns exec %[3]s ping %[4]s         # through the bond
-  tapbond lab cut 0                           # pull the cable of eth0 ...
-  tapbond lab mend 0                          # ... and plug it in again
-  ip netns exec %[3]s tapbond events          # watch what happens
-  ip netns exec %[3]s tapbond set bond0 active_slave eth1
-  ip netns exec %[5]s iperf3 -s & ip netns exec %[3]s iperf3 -c %[4]s
-  tapbond lab down                            # take it all away
+  %[5]s lab cut 0       # pull the cable of eth0 ...
+  %[5]s lab mend 0      # ... and plug it in again
+  %[5]s lab down        # take it all away
+  ip netns exec %[3]s %[5]s show       # healthy? what carries traffic?
+  ip netns exec %[3]s %[5]s events     # watch what happens
+  ip netns exec %[3]s %[5]s set bond0 active_slave eth1
+  ip netns exec %[3]s ping %[2]s
+  ip netns exec %[4]s iperf3 -s -D; ip netns exec %[3]s iperf3 -c %[2]s
 
 The bond's log is in %[6]s
-`, lab.AddrA4.Addr(), lab.AddrB4.Addr(), l.A.Name, lab.AddrB4.Addr(), l.B.Name, logFile)
+`, lab.AddrA4.Addr(), lab.AddrB4.Addr(), l.A.Name, l.B.Name, self, logFile)
+	return err
 }
 
 func labDownCmd() *cobra.Command {
