@@ -158,7 +158,7 @@ func ago(now, then time.Time) string {
 	case d < 24*time.Hour:
 		return d.Truncate(time.Second).String()
 	}
-	return fmt.Sprintf("%dd%s", int(d.Hours())/24, (d % (24 * time.Hour)).Truncate(time.Minute))
+	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
 func octets(n uint64) string {

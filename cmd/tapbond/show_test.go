@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tapbond/tapbond/bond"
+)
+
+func TestShow(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	st := bond.State{
+		Name: "bond0", MAC: "02:00:00:00:00:01", MTU: 1500, Up: true, Carrier: true, Offload: true, Queues: 1, Mode: "active-backup",
+		Active: "eth1", ActiveAt: now.Add(-90 * time.Second), ActiveWhy: "active slave lost its link", Failovers: 3,
+		Settings: map[string]string{"miimon": "100", "updelay": "200", "downdelay": "0"},
+		Traffic:  bond.Traffic{TxFrames: 12, TxOctets: 1234, RxFrames: 5, RxOctets: 999},
+		Drops:    map[string]uint64{"tx_full": 2, "rx_inactive": 7},
+		Slaves: []bond.SlaveState{
+			{Name: "eth0", State: "BACKUP", MIIStatus: "DOWN", Failures: 1, Since: now.Add(-26 * time.Hour), Why: "no carrier"},
+			{Name: "eth1", State: "ACTIVE", MIIStatus: "UP", Carries: true, Speed: 10000, Duplex: "full", Since: now.Add(-1500 * time.Millisecond),
+				Why: "carrier", Traffic: bond.Traffic{TxOctets: 2_500_000}, SocketDrops: 4},
+		},
+	}
+	var out bytes.Buffer
+	showBond(&out, &st, now)
+	want := `bond0: active-backup, DEGRADED: 1 of 2 slaves up
+  active slave  eth1 for 1m30s (active slave lost its link), 3 failovers
+  link          02:00:00:00:00:01  mtu 1500  offloads passed through, 1 queue(s)
+  monitor       carrier, by events and polling, miimon 100 ms, updelay 200 ms
+  traffic       tx 12 frames 1.2KB, rx 5 frames 999B
+
+  SLAVE  STATE   LINK  SPEED       CARRIES  FAILURES  TX     RX  SINCE  WHY
+  eth0   BACKUP  DOWN  unknown     no       1         0B     0B  1d2h   no carrier
+  eth1   ACTIVE  UP    10000/full  yes      0         2.5MB  0B  1.5s   carrier
+
+  dropped       rx_inactive 7, tx_full 2, eth1 socket 4
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, tt := range []struct {
+		change func(*bond.State)
+		want   string
+	}{
+		{func(s *bond.State) { s.Up = false }, "administratively down"},
+		{func(s *bond.State) { s.Slaves = nil }, "no slaves"},
+		{func(s *bond.State) { s.Slaves = s.Slaves[1:] }, "healthy: 1 of 1 slaves up"},
+		{func(s *bond.State) { s.Slaves = s.Slaves[:1] }, "FAILED: none of 1 slaves is up"},
+	} {
+		changed := st
+		tt.change(&changed)
+		if got := health(&changed); got != tt.want {
+			t.Errorf("health %q, want %q", got, tt.want)
+		}
+	}
+}
