@@ -35,7 +35,7 @@ check:
 
 # Unit, golden, property and namespace tests under the race detector.
 unit:
-	$(GO) test -race -timeout 12m ./...
+	$(GO) test -race -count=1 -timeout 14m ./...
 
 # Allocation guards don't hold under the race detector.
 alloc:
@@ -47,7 +47,7 @@ fuzz:
 
 # The minutes-long forms of what test does briefly.
 soak: build
-	TAPBOND_SOAK=1 $(GO) test -race -timeout 2h -run 'Soak|Ledger|Failover|Churn' ./...
+	TAPBOND_SOAK=1 $(GO) test -race -count=1 -timeout 2h -run 'Soak|Ledger|Failover|Churn' ./...
 
 clean:
 	rm -rf bin

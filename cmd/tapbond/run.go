@@ -78,6 +78,7 @@ type runner struct {
 const stopTimeout = 10 * time.Second
 
 func (r *runner) run(ctx context.Context, log *slog.Logger) (err error) {
+	preferSelf()
 	listener, err := control.Listen()
 	if err != nil {
 		return err
