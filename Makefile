@@ -1,7 +1,7 @@
 # The words are explained in README.md and CONTRIBUTING.md.
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# Packages of the system that the tests and the demo use; see scripts in .ci.
+# Debian packages that the tests use beside the kernel.
 DEBS    := iproute2 iputils-ping ethtool tcpdump tshark iperf3
 FUZZTIME ?= 5s
 
@@ -47,7 +47,8 @@ fuzz:
 
 # The minutes-long forms of what test does briefly.
 soak: build
-	TAPBOND_SOAK=1 $(GO) test -race -count=1 -timeout 2h -run 'Soak|Ledger|Failover|Churn' ./...
+	TAPBOND_SOAK=1 $(GO) test -count=1 -timeout 1h -v -run 'Ledger|Failover' ./bench/e2e
+	TAPBOND_SOAK=1 $(GO) test -race -count=1 -timeout 1h -v -run 'ReleaseAndEnslave' ./bench/e2e
 
 clean:
 	rm -rf bin

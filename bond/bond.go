@@ -64,7 +64,7 @@ type Bond struct {
 
 	gen     uint64
 	dirty   bool       // state changed since the last snapshot
-	retired dropTotals // drops counted by workers that have ended
+	retired dropTotals // drops counted by workers of slaves that have left
 	past    Traffic    // of slaves that have left
 	ended   bool
 }

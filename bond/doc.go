@@ -8,13 +8,17 @@
 // things to the host there, and change state only by short calls into the loop.
 //
 //	engine.go     the bonds of one network namespace, events to their bond
-//	bond.go       one bond: create, run, delete
-//	loop.go       the control goroutine
-//	snapshot.go   what workers see; epoch.go when the old one is out of use
-//	tx.go rx.go   the two directions of a frame
-//	enslave.go release.go set.go    requests
-//	select.go     which slave is active (pure)
-//	links.go      link monitor's effects, failover.go what a failover does
-//	tapsync.go    the TAP and the bond kept in step
+//	system.go     the machine as the engine needs it; system_linux.go the real one
+//	bond.go       one bond and what belongs to it; slave.go one slave
+//	loop.go       the control goroutine; mailbox.go how work gets there
+//	snapshot.go   what workers see; publish.go how it is made; epoch.go when the
+//	              old one is out of use
+//	tx.go rx.go   the two directions of a frame; counters.go what they count
+//	enslave.go release.go set.go shutdown.go    requests
+//	links.go      what the link monitor decides
+//	select.go     which slave is active (pure); failover.go making it so
+//	notify.go     telling the neighbours
+//	follow.go     what others do to the TAP and the slaves; tapsync.go what the
+//	              TAP shows of the bond
 //	state.go events.go    what show and the event stream see
 package bond

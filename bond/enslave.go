@@ -230,7 +230,6 @@ func (b *Bond) runRx(s *slave) {
 	err := s.rx.run()
 	close(s.rxDone)
 	b.box.post(func() {
-		b.retired.add(&s.rx.drops)
 		if !s.leaving && err != nil {
 			go b.vanished(s)
 		}

@@ -143,6 +143,7 @@ func (b *Bond) drop(slaves []*slave) (empty bool, mac [6]byte) {
 		b.engine.disclaim(s.index)
 		b.slots[s.slot] = false
 		b.past.add(s.traffic())
+		b.retired.add(&s.rx.drops)
 	}
 	b.dirty = true
 	if len(b.slaves) > 0 {
