@@ -33,9 +33,13 @@ check:
 	$(GO) tool staticcheck ./...
 	@! git grep -nE 'time\.Sleep\(' -- '*_test.go' || { echo "a test sleeps"; exit 1; }
 
-# Unit, golden, property and namespace tests under the race detector.
+# Unit, golden, property and namespace tests under the race detector; the
+# program as a whole alone, because it is timed, and once more without the
+# detector, at full speed.
 unit:
-	$(GO) test -race -count=1 -timeout 14m ./...
+	$(GO) test -race -count=1 -timeout 10m $$($(GO) list ./... | grep -v /bench/e2e)
+	$(GO) test -race -count=1 -timeout 10m ./bench/e2e
+	$(GO) test -count=1 -timeout 10m -run 'Failover|Ledger|Planned|Slow' ./bench/e2e
 
 # Allocation guards don't hold under the race detector.
 alloc:
