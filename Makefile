@@ -1,8 +1,9 @@
 # The words are explained in README.md and CONTRIBUTING.md.
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# Debian packages that the tests use beside the kernel.
-DEBS    := iproute2 iputils-ping ethtool tcpdump tshark iperf3
+# Debian packages that the tests need: the race detector's compiler. For the
+# rest they need a kernel.
+DEBS     := gcc libc6-dev
 FUZZTIME ?= 5s
 
 export GOFLAGS ?= -trimpath
@@ -22,8 +23,7 @@ demo: build
 # What the README promises: installs what it needs, runs everything.
 test: deps build check unit alloc fuzz
 
-# Debian packages the namespace tests use beside the kernel. Where there is no
-# apt the tests say what they miss.
+# Where there is no apt the tests say what they miss.
 deps:
 	@.ci/deps $(DEBS)
 
