@@ -34,12 +34,11 @@ check:
 	@! git grep -nE 'time\.Sleep\(' -- '*_test.go' || { echo "a test sleeps"; exit 1; }
 
 # Unit, golden, property and namespace tests under the race detector; the
-# program as a whole alone, because it is timed, and once more without the
-# detector, at full speed.
+# program as a whole alone, because it is timed. At full speed it is timed by
+# soak, on a machine that has nothing else to do.
 unit:
 	$(GO) test -race -count=1 -timeout 10m $$($(GO) list ./... | grep -v /bench/e2e)
 	$(GO) test -race -count=1 -timeout 10m ./bench/e2e
-	$(GO) test -count=1 -timeout 10m -run 'Failover|Ledger|Planned|Slow' ./bench/e2e
 
 # Allocation guards don't hold under the race detector.
 alloc:
@@ -51,7 +50,7 @@ fuzz:
 
 # The minutes-long forms of what test does briefly.
 soak: build
-	TAPBOND_SOAK=1 $(GO) test -count=1 -timeout 1h -v -run 'Ledger|Failover' ./bench/e2e
+	TAPBOND_SOAK=1 $(GO) test -count=1 -timeout 1h -v -run 'Ledger|Failover|Planned|Slow' ./bench/e2e
 	TAPBOND_SOAK=1 $(GO) test -race -count=1 -timeout 1h -v -run 'ReleaseAndEnslave' ./bench/e2e
 
 clean:

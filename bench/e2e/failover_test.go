@@ -81,7 +81,7 @@ func TestFailoverWhileSaturated(t *testing.T) {
 		stop()
 		wg.Wait()
 		took := st.ActiveAt.Sub(span.Start)
-		t.Logf("switched %v after the cut began", took)
+		t.Logf("switched %v after the cut began, which took %v", took, span.Took())
 		limit := 20 * time.Millisecond
 		if labtest.RaceEnabled {
 			limit = 200 * time.Millisecond
@@ -168,13 +168,16 @@ func TestSlowSlaveHoldsNobodyUp(t *testing.T) {
 		if f.Lost == 0 {
 			whole++
 			onFast += f.Received
-			if f.LongestGap > 100*time.Millisecond {
+			// The sender picks flows at random, so a flow is silent for a while
+			// by itself; being held up by the slow slave's queue would last.
+			if f.LongestGap > 500*time.Millisecond {
 				t.Errorf("flow %d lost nothing but was silent for %v", f.Flow, f.LongestGap)
 			}
 		} else {
 			short++
 		}
 	}
+	t.Logf("sender: stalls %d, errors %d, slipped %v", r.Send.Stalls, r.Send.Errors, r.Send.Slipped)
 	t.Logf("%d flows whole, %d short; eth0 took %d frames, eth1 %d", whole, short,
 		after[0].Traffic.TxFrames-before[0].Traffic.TxFrames, after[1].Traffic.TxFrames-before[1].Traffic.TxFrames)
 	if whole == 0 || short == 0 {
