@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -48,8 +50,12 @@ func (e *Engine) Run(ctx context.Context, events <-chan monitor.WatchEvent) erro
 	}
 }
 
-// Create makes a bond with the options given, all or nothing.
+// Create makes a bond with the options given, all or nothing. A name with %d
+// in it gets the lowest number that is free, as the kernel's names do.
 func (e *Engine) Create(cfg Config) (*Bond, error) {
+	if before, after, ok := strings.Cut(cfg.Name, "%d"); ok {
+		return e.createNumbered(cfg, before, after)
+	}
 	e.mu.Lock()
 	if e.bonds[cfg.Name] != nil {
 		e.mu.Unlock()
@@ -68,6 +74,24 @@ func (e *Engine) Create(cfg Config) (*Bond, error) {
 	e.links[b.index] = b
 	b.refresh()
 	return b, nil
+}
+
+// maxNumbered is how many names with a number are tried, the kernel's bound too.
+const maxNumbered = 8 * 4096
+
+func (e *Engine) createNumbered(cfg Config, before, after string) (*Bond, error) {
+	for n := range maxNumbered {
+		cfg.Name = before + strconv.Itoa(n) + after
+		if _, err := e.sys.LinkByName(cfg.Name); err == nil {
+			continue
+		}
+		b, err := e.Create(cfg)
+		if errors.Is(err, unix.EEXIST) {
+			continue // somebody was faster
+		}
+		return b, err
+	}
+	return nil, fmt.Errorf("%s%%d%s: %w", before, after, unix.ENFILE)
 }
 
 // reserved stands for a bond that is being made.
@@ -211,7 +235,8 @@ func (e *Engine) renamed(b *Bond, from, to string) {
 func (e *Engine) interfaces(assigns []option.Assign) map[string]option.Iface {
 	known := make(map[string]option.Iface)
 	for _, a := range assigns {
-		info, err := e.sys.LinkByName(a.Value)
+		name := strings.TrimLeft(strings.TrimSpace(a.Value), "+-") // slaves take a sign in front
+		info, err := e.sys.LinkByName(name)
 		if err != nil {
 			continue
 		}
@@ -219,7 +244,7 @@ func (e *Engine) interfaces(assigns []option.Assign) map[string]option.Iface {
 		if b := e.owner(info.Index); b != nil && b.index != info.Index {
 			i.Master, i.BondSlave = b.Name(), true
 		}
-		known[a.Value] = i
+		known[name] = i
 	}
 	return known
 }

@@ -16,6 +16,11 @@ func (b *Bond) Enslave(ctx context.Context, name string) error {
 		return err
 	}
 	defer b.unlock()
+	return b.enslave(ctx, name)
+}
+
+// enslave is Enslave for who holds the bond's lock.
+func (b *Bond) enslave(ctx context.Context, name string) error {
 	e := enslaving{b: b}
 	if err := b.call(func() { e.situation() }); err != nil {
 		return err

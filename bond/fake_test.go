@@ -437,7 +437,7 @@ func (r *rig) set(words string) error {
 	if err != nil || len(rest) > 0 {
 		return errors.Join(err, fmt.Errorf("rest %v", rest))
 	}
-	return r.b.Set(r.t.Context(), a)
+	return r.b.Set(r.t.Context(), option.ViaNetlink, a)
 }
 
 func (r *rig) state() State {

@@ -223,19 +223,25 @@ func (b *Bond) slaveEvent(s *slave, ev monitor.LinkEvent) {
 		}
 		return
 	}
-	if ev.Name != s.name {
-		b.event(Event{Slave: s.name, Kind: "slave_rename", Message: "interface is now called " + ev.Name, From: s.name, To: ev.Name})
-		s.name = ev.Name
-		b.sys.RenameCarrier(s.index, ev.Name)
-	}
 	b.sys.CheckCarrier(s.index)
-	if ev.MTU != s.mtu && ev.MTU != b.mtu {
-		b.warn(s, "slave_mtu", fmt.Sprintf("MTU was changed to %d, the bond's is %d", ev.MTU, b.mtu))
-		s.mtu = ev.MTU
-	}
-	if [6]byte(ev.MAC) != b.mac && !s.leaving {
+	if b.slaveLooks(s, ev.Name, ev.MTU, [6]byte(ev.MAC)) {
 		go b.mendMAC(s)
 	}
+}
+
+// slaveLooks takes a slave's name, MTU and address as they are now, and tells
+// whether the address must be put back.
+func (b *Bond) slaveLooks(s *slave, name string, mtu int, mac [6]byte) (mend bool) {
+	if name != s.name {
+		b.event(Event{Slave: s.name, Kind: "slave_rename", Message: "interface is now called " + name, From: s.name, To: name})
+		s.name = name
+		b.sys.RenameCarrier(s.index, name)
+	}
+	if mtu != s.mtu && mtu != b.mtu {
+		b.warn(s, "slave_mtu", fmt.Sprintf("MTU was changed to %d, the bond's is %d", mtu, b.mtu))
+		s.mtu = mtu
+	}
+	return mac != b.mac && !s.leaving
 }
 
 // mendMAC puts a slave's address back that somebody changed.
@@ -244,6 +250,11 @@ func (b *Bond) mendMAC(s *slave) {
 		return
 	}
 	defer b.unlock()
+	b.putBackMAC(s)
+}
+
+// putBackMAC is mendMAC for who holds the bond's lock.
+func (b *Bond) putBackMAC(s *slave) {
 	info, err := b.sys.LinkByIndex(s.index)
 	var want [6]byte
 	var try bool

@@ -23,14 +23,18 @@ func (b *Bond) setCarrier(s *slave, up bool) {
 	seq := s.upSeq
 	go func() {
 		speed := b.sys.Speed(s.index)
-		b.box.post(func() {
-			if s.upSeq != seq || !s.carrier {
-				return
-			}
-			s.speed = speed
-			b.stepMII(monitor.Carrier{ID: s.id, Up: true})
-		})
+		b.box.post(func() { b.cameUp(s, seq, speed) })
 	}()
+}
+
+// cameUp has the monitor see a carrier, once per coming up: seq is the upSeq
+// that speed was read for.
+func (b *Bond) cameUp(s *slave, seq int, speed monitor.Speed) {
+	if s.upSeq != seq || s.upSeen == seq || !s.carrier {
+		return
+	}
+	s.upSeen, s.speed = seq, speed
+	b.stepMII(monitor.Carrier{ID: s.id, Up: true})
 }
 
 // stepMII runs the link monitor and carries out what it decides. While the

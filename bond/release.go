@@ -22,6 +22,11 @@ func (b *Bond) Release(ctx context.Context, name string) error {
 		return err
 	}
 	defer b.unlock()
+	return b.releaseByName(ctx, name)
+}
+
+// releaseByName is Release for who holds the bond's lock.
+func (b *Bond) releaseByName(ctx context.Context, name string) error {
 	var s *slave
 	var bond string
 	if err := b.call(func() { s, bond = b.slaveByName(name), b.name }); err != nil {
@@ -167,7 +172,12 @@ func (b *Bond) vanished(s *slave) {
 		return
 	}
 	defer b.unlock()
-	gone := true
+	b.dropVanished(s)
+}
+
+// dropVanished is vanished for who holds the bond's lock.
+func (b *Bond) dropVanished(s *slave) {
+	var gone bool
 	_ = b.call(func() {
 		gone = b.slaveByID(s.id) == s && !s.leaving
 		if gone {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/monitor"
@@ -13,7 +14,7 @@ import (
 
 // Set changes options: the whole request or nothing of it, with the kernel's
 // checks, order and answers.
-func (b *Bond) Set(ctx context.Context, assigns []option.Assign) error {
+func (b *Bond) Set(ctx context.Context, via option.Via, assigns []option.Assign) error {
 	if err := b.lock(ctx); err != nil {
 		return err
 	}
@@ -21,12 +22,14 @@ func (b *Bond) Set(ctx context.Context, assigns []option.Assign) error {
 	// What the request names is looked up here: the control goroutine asks the
 	// host nothing.
 	known := b.engine.interfaces(assigns)
+	var res option.Result
 	var err error
 	if gone := b.call(func() {
-		var res option.Result
-		res, err = b.vals.Apply(b.env(known), assigns)
+		env := b.env(known)
+		env.Via = via
+		res, err = b.vals.Apply(env, assigns)
 		if err == nil {
-			err = b.fixed(res.Effects)
+			err = b.fixed(res.Effects, len(assigns))
 		}
 		if err != nil {
 			b.refused(err)
@@ -39,17 +42,28 @@ func (b *Bond) Set(ctx context.Context, assigns []option.Assign) error {
 	if err != nil {
 		return err
 	}
+	for _, e := range res.Effects {
+		switch e := e.(type) {
+		case option.Enslave:
+			return b.enslave(ctx, e.Slave)
+		case option.Release:
+			return b.releaseByName(ctx, e.Slave)
+		}
+	}
 	return b.tapSync.wait(ctx)
 }
 
-// fixed refuses what only a new bond can have, and what has a request of its own.
-func (b *Bond) fixed(effects []option.Effect) error {
+// fixed refuses what only a new bond can have, and slaves that come and go in
+// a request of several options: it could not be undone.
+func (b *Bond) fixed(effects []option.Effect, options int) error {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case option.DeviceChanged:
 			return option.Unsupported(b.name, e.Option, "can only be chosen when the bond is created")
 		case option.Enslave, option.Release:
-			return option.Unsupported(b.name, option.Slaves, "has requests of its own: enslave, release")
+			if options > 1 {
+				return option.Unsupported(b.name, option.Slaves, "must be set alone")
+			}
 		}
 	}
 	return nil
@@ -62,8 +76,20 @@ func (b *Bond) refused(err error) {
 		return
 	}
 	for _, line := range oe.LogLines {
-		b.event(Event{Kind: "option_refused", Message: line, Level: slog.LevelWarn})
+		b.driverLine("option_refused", slog.LevelError, line)
 	}
+}
+
+// driverLine publishes a line in the driver's wording, "bond0: (slave eth0):
+// text", as the event it is.
+func (b *Bond) driverLine(kind string, level slog.Level, line string) {
+	e := Event{Kind: kind, Level: level, Message: strings.TrimPrefix(line, b.name+": ")}
+	if rest, ok := strings.CutPrefix(e.Message, "(slave "); ok {
+		if name, text, ok := strings.Cut(rest, "): "); ok {
+			e.Slave, e.Message = name, text
+		}
+	}
+	b.event(e)
 }
 
 // env is the situation options are judged in.
@@ -83,7 +109,7 @@ func (b *Bond) accept(res option.Result) {
 	b.vals = res.Values
 	b.dirty = true
 	for _, l := range res.Log {
-		b.event(Event{Kind: "option", Message: l.Text, Level: slog.Level(l.Level)})
+		b.driverLine("option", slog.Level(l.Level), l.Text)
 	}
 	for _, e := range res.Effects {
 		b.carryOut(e)

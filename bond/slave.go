@@ -33,6 +33,7 @@ type slave struct {
 
 	carrier  bool // admin up and carrier, as last seen
 	upSeq    int  // counts carrier changes, to tell a late answer from a current one
+	upSeen   int  // the upSeq that the link monitor knows of
 	link     monitor.Link
 	speed    monitor.Speed
 	prio     int32

@@ -1,7 +1,10 @@
 package bond
 
 import (
+	"fmt"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
@@ -107,13 +110,7 @@ func (b *Bond) state() State {
 
 // settings are the options in words, by the driver's names.
 func (b *Bond) settings() map[string]string {
-	rt := option.Runtime{Carrier: b.carrier}
-	for _, s := range b.members() {
-		rt.Slaves = append(rt.Slaves, option.Slave{Name: s.name, QueueID: s.queueID})
-	}
-	if b.active != nil {
-		rt.Active = b.active.name
-	}
+	rt := b.runtime()
 	m := make(map[string]string)
 	for _, o := range option.All() {
 		if o.Scope == option.ScopeBond {
@@ -121,4 +118,31 @@ func (b *Bond) settings() map[string]string {
 		}
 	}
 	return m
+}
+
+// runtime is what the read forms of options need beside the options.
+func (b *Bond) runtime() option.Runtime {
+	rt := option.Runtime{Carrier: b.carrier}
+	for _, s := range b.members() {
+		rt.Slaves = append(rt.Slaves, option.Slave{Name: s.name, QueueID: s.queueID})
+	}
+	if b.active != nil {
+		rt.Active = b.active.name
+	}
+	return rt
+}
+
+// ReadFile returns what the file of that name in the driver's folder
+// /sys/class/net/BOND/bonding reads, ENOENT if there is none.
+func (b *Bond) ReadFile(name string) (string, error) {
+	var text string
+	var ok bool
+	err := b.call(func() {
+		rt := b.runtime()
+		text, ok = b.vals.ReadFile(name, &rt)
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("%s: bonding/%s: %w", b.Name(), name, unix.ENOENT)
+	}
+	return text, err
 }

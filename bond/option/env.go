@@ -52,9 +52,9 @@ type Env struct {
 // Assign is one setting of a request: Option (any of its names) gets Value.
 // Slave names the slave for options of ScopeSlave when they come ViaNetlink.
 type Assign struct {
-	Option string
-	Value  string
-	Slave  string
+	Option string `json:"option"`
+	Value  string `json:"value"`
+	Slave  string `json:"slave,omitempty"`
 }
 
 func (e *Env) slave(name string) *Slave {

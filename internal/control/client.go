@@ -51,9 +51,36 @@ func (c *Client) Bond(ctx context.Context, name string) (bond.State, error) {
 	return out, c.do(ctx, http.MethodGet, bondPath(name), nil, &out)
 }
 
-// Set changes options of a bond.
+// Create makes a bond, administratively down and without slaves, and returns
+// its name: "bond%d" gets the lowest number that is free.
+func (c *Client) Create(ctx context.Context, req CreateRequest) (name string, err error) {
+	var out CreateAnswer
+	err = c.do(ctx, http.MethodPost, "/v1/bonds", req, &out)
+	return out.Name, err
+}
+
+// Set changes options of a bond and of its slaves (Assign.Slave), all or none.
 func (c *Client) Set(ctx context.Context, name string, opts []option.Assign) error {
 	return c.do(ctx, http.MethodPost, bondPath(name)+"/options", SetRequest{Options: opts}, nil)
+}
+
+// SetSysfs does the same with values as they are written to the driver's files:
+// "+10.1.0.1", "eth0:2", and slaves "+eth0".
+func (c *Client) SetSysfs(ctx context.Context, name string, opts []option.Assign) error {
+	return c.do(ctx, http.MethodPost, bondPath(name)+"/options", SetRequest{Options: opts, Sysfs: true}, nil)
+}
+
+// ReadFile returns what a file of /sys/class/net/BOND/bonding would read.
+func (c *Client) ReadFile(ctx context.Context, name, file string) (string, error) {
+	var out File
+	err := c.do(ctx, http.MethodGet, bondPath(name)+"/files/"+url.PathEscape(file), nil, &out)
+	return out.Text, err
+}
+
+// Sync returns when every bond has followed what was done to its TAP and its
+// slaves from outside.
+func (c *Client) Sync(ctx context.Context) error {
+	return c.do(ctx, http.MethodPost, "/v1/sync", nil, nil)
 }
 
 // Enslave makes an interface a slave of a bond.

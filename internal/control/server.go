@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond"
-	"github.com/tapbond/tapbond/bond/option"
 )
 
 // answerTimeout bounds one answer; a client that reads slower is cut off.
@@ -39,20 +38,28 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/bonds", s.list)
+	mux.HandleFunc("POST /v1/bonds", s.create)
 	mux.HandleFunc("GET /v1/bonds/{bond}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		st, err := b.State()
 		answer(w, st, err)
 	}))
+	mux.HandleFunc("DELETE /v1/bonds/{bond}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+		answer(w, nil, b.Close(r.Context()))
+	}))
 	mux.HandleFunc("POST /v1/bonds/{bond}/options", s.withBond(s.set))
+	mux.HandleFunc("GET /v1/bonds/{bond}/files/{file}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+		text, err := b.ReadFile(r.PathValue("file"))
+		answer(w, File{text}, err)
+	}))
 	mux.HandleFunc("PUT /v1/bonds/{bond}/slaves/{slave}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		answer(w, nil, b.Enslave(r.Context(), r.PathValue("slave")))
 	}))
 	mux.HandleFunc("DELETE /v1/bonds/{bond}/slaves/{slave}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		answer(w, nil, b.Release(r.Context(), r.PathValue("slave")))
 	}))
-	mux.HandleFunc("DELETE /v1/bonds/{bond}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
-		answer(w, nil, b.Close(r.Context()))
-	}))
+	mux.HandleFunc("POST /v1/sync", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, nil, s.engine.Sync(r.Context()))
+	})
 	mux.HandleFunc("GET /v1/events", s.events)
 	return mux
 }
@@ -77,22 +84,6 @@ func (s *Server) withBond(h func(http.ResponseWriter, *http.Request, *bond.Bond)
 		}
 		h(w, r, b)
 	}
-}
-
-// SetRequest asks for options to be changed, all or none.
-type SetRequest struct {
-	Options []option.Assign `json:"options"`
-}
-
-func (s *Server) set(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
-	var req SetRequest
-	dec := json.NewDecoder(r.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&req); err != nil {
-		answer(w, nil, &Error{Message: "request: " + err.Error(), Errno: unix.EINVAL})
-		return
-	}
-	answer(w, nil, b.Set(r.Context(), req.Options))
 }
 
 // events streams one JSON object a line: the events after number since (by
@@ -131,28 +122,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Error is an answer that says no.
-type Error struct {
-	Message string     `json:"error"`
-	Errno   unix.Errno `json:"errno"` // the kernel's answer to the like, 0 if it has none
-}
-
-func (e *Error) Error() string { return e.Message }
-
-// Unwrap returns the errno.
-func (e *Error) Unwrap() error {
-	if e.Errno == 0 {
-		return nil
-	}
-	return e.Errno
-}
-
 func answer(w http.ResponseWriter, v any, err error) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
-		out := &Error{Message: err.Error()}
-		_ = errors.As(err, &out.Errno)
+		out := answerFor(err)
 		v = out
 		w.WriteHeader(status(out.Errno))
 	}
@@ -160,18 +134,4 @@ func answer(w http.ResponseWriter, v any, err error) {
 		v = struct{}{}
 	}
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-func status(errno unix.Errno) int {
-	switch errno {
-	case unix.ENODEV:
-		return http.StatusNotFound
-	case unix.EPERM, unix.EACCES:
-		return http.StatusForbidden
-	case unix.EBUSY, unix.EEXIST, unix.ENOTEMPTY:
-		return http.StatusConflict
-	case 0:
-		return http.StatusInternalServerError
-	}
-	return http.StatusUnprocessableEntity
 }

@@ -18,6 +18,12 @@ func (e *EnslaveError) Error() string {
 	return fmt.Sprintf("%s: (slave %s): %s", e.Bond, e.Slave, e.Message)
 }
 
+// LogLine is what the driver logs about it when the request was no netlink
+// message, which would carry the text back instead.
+func (e *EnslaveError) LogLine() string {
+	return fmt.Sprintf("%s: (slave %s): Error: %s", e.Bond, e.Slave, e.Message)
+}
+
 // Unwrap returns the kernel's errno.
 func (e *EnslaveError) Unwrap() error { return e.Errno }
 

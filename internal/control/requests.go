@@ -1,0 +1,71 @@
+package control
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/bond/option"
+)
+
+// CreateRequest asks for a bond, all of it or none.
+type CreateRequest struct {
+	// Name of 1 to 15 octets; a %d in it becomes the lowest number that is free.
+	Name    string          `json:"name"`
+	Options []option.Assign `json:"options,omitempty"`
+}
+
+// CreateAnswer tells the name of the new bond.
+type CreateAnswer struct {
+	Name string `json:"name"`
+}
+
+// SetRequest asks for options to be changed, all or none.
+type SetRequest struct {
+	Options []option.Assign `json:"options"`
+	// Sysfs: the values are in the form of the driver's files.
+	Sysfs bool `json:"sysfs,omitempty"`
+}
+
+// File is the content of one of the driver's files.
+type File struct {
+	Text string `json:"text"`
+}
+
+// decode reads a request's body; if it can't it has answered.
+func decode(w http.ResponseWriter, r *http.Request, into any) bool {
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		answer(w, nil, &Error{Message: "request: " + err.Error(), Errno: unix.EINVAL})
+		return false
+	}
+	return true
+}
+
+func (s *Server) create(w http.ResponseWriter, r *http.Request) {
+	var req CreateRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	b, err := s.engine.Create(bond.Config{Name: req.Name, Options: req.Options})
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	answer(w, CreateAnswer{b.Name()}, nil)
+}
+
+func (s *Server) set(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+	var req SetRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	via := option.ViaNetlink
+	if req.Sysfs {
+		via = option.ViaSysfs
+	}
+	answer(w, nil, b.Set(r.Context(), via, req.Options))
+}
