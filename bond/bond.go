@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/announce"
 	"github.com/tapbond/tapbond/monitor"
@@ -63,9 +65,11 @@ type Bond struct {
 	wake     time.Time         // earliest deadline beside the machines' own
 
 	gen     uint64
-	dirty   bool       // state changed since the last snapshot
-	retired dropTotals // drops counted by workers of slaves that have left
-	past    Traffic    // of slaves that have left
+	dirty   bool         // state changed since the last snapshot
+	retired dropTotals   // drops counted by workers of slaves that have left
+	past    Traffic      // of slaves that have left
+	coming  *SlaveRecord // being enslaved
+	ending  bool         // being deleted
 	ended   bool
 }
 
@@ -77,7 +81,7 @@ type Config struct {
 	Options []option.Assign
 }
 
-// newBond makes the TAP and starts the workers and the control goroutine.
+// newBond makes the TAP and starts the bond.
 func newBond(e *Engine, cfg Config) (*Bond, error) {
 	vals := option.Defaults()
 	known := e.interfaces(cfg.Options)
@@ -85,11 +89,26 @@ func newBond(e *Engine, cfg Config) (*Bond, error) {
 	if err != nil {
 		return nil, err
 	}
-	selector, ok := policy.New(policy.Mode(res.Values.Mode))
-	if !ok {
-		return nil, fmt.Errorf("%s: mode %v: no transmit policy", cfg.Name, policy.Mode(res.Values.Mode))
+	if _, err := e.sys.LinkByName(cfg.Name); err == nil {
+		return nil, fmt.Errorf("%s: %w", cfg.Name, unix.EEXIST)
 	}
-	dev, err := e.sys.OpenTAP(tap.Options{Name: cfg.Name, Queues: int(max(res.Values.Queues, 1)), Offload: tapOffload(res.Values.Offload)})
+	e.keep.note(cfg.Name, true)
+	b, err := openBond(e, tap.Options{Name: cfg.Name}, res.Values)
+	if err != nil {
+		return nil, err
+	}
+	b.start()
+	return b, nil
+}
+
+// openBond opens the TAP of a bond with these settings, which does nothing yet.
+func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
+	selector, ok := policy.New(policy.Mode(vals.Mode))
+	if !ok {
+		return nil, fmt.Errorf("%s: mode %v: no transmit policy", o.Name, policy.Mode(vals.Mode))
+	}
+	o.Queues, o.Offload = int(max(vals.Queues, 1)), tapOffload(vals.Offload)
+	dev, err := e.sys.OpenTAP(o)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +120,7 @@ func newBond(e *Engine, cfg Config) (*Bond, error) {
 	b := &Bond{
 		engine: e, sys: e.sys, bus: e.bus, dev: dev, index: dev.Index(),
 		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1),
-		name: cfg.Name, vals: res.Values, selector: selector,
+		name: o.Name, vals: vals, selector: selector,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU,
 	}
 	b.mii = monitor.NewMII(b.miiConfig())
@@ -113,14 +132,18 @@ func newBond(e *Engine, cfg Config) (*Bond, error) {
 		b.tx = append(b.tx, w)
 	}
 	b.publish()
+	return b, nil
+}
+
+// start starts the workers and the control goroutine.
+func (b *Bond) start() {
 	for _, w := range b.tx {
 		go b.runTx(w)
 	}
 	go b.run()
-	go b.tapSync.run(ctx)
+	go b.tapSync.run(b.ctx)
 	go b.follow()
 	go b.housekeeping()
-	return b, nil
 }
 
 // Close releases every slave and removes the TAP. It returns when the host is

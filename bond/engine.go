@@ -17,8 +17,9 @@ import (
 
 // Engine runs the bonds of one network namespace.
 type Engine struct {
-	sys System
-	bus *Bus
+	sys  System
+	bus  *Bus
+	keep *keeper
 
 	mu    sync.Mutex
 	bonds map[string]*Bond
@@ -26,9 +27,12 @@ type Engine struct {
 	links map[int]*Bond
 }
 
-// NewEngine returns an engine without bonds.
-func NewEngine(sys System, bus *Bus) *Engine {
-	return &Engine{sys: sys, bus: bus, bonds: make(map[string]*Bond), links: make(map[int]*Bond)}
+// NewEngine returns an engine without bonds. What must outlive the process goes
+// to store; nil keeps nothing.
+func NewEngine(sys System, bus *Bus, store Store) *Engine {
+	e := &Engine{sys: sys, bus: bus, bonds: make(map[string]*Bond), links: make(map[int]*Bond)}
+	e.keep = newKeeper(e, store)
+	return e
 }
 
 // Bus is where the engine's events appear.
@@ -37,6 +41,7 @@ func (e *Engine) Bus() *Bus { return e.bus }
 // Run takes the kernel's events to the bonds they concern, until ctx ends or
 // the event source fails.
 func (e *Engine) Run(ctx context.Context, events <-chan monitor.WatchEvent) error {
+	go e.keep.run(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -64,16 +69,25 @@ func (e *Engine) Create(cfg Config) (*Bond, error) {
 	e.bonds[cfg.Name] = reserved
 	e.mu.Unlock()
 	b, err := newBond(e, cfg)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.bonds, cfg.Name)
+	e.register(cfg.Name, b)
+	// Only now: at any moment the one record or the other is there.
+	e.keep.note(cfg.Name, false)
 	if err != nil {
 		return nil, err
 	}
-	e.bonds[cfg.Name] = b
-	e.links[b.index] = b
 	b.refresh()
 	return b, nil
+}
+
+// register puts a bond in the place kept for it; nil gives the place up.
+func (e *Engine) register(name string, b *Bond) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.bonds, name)
+	if b != nil {
+		e.bonds[name] = b
+		e.links[b.index] = b
+	}
 }
 
 // maxNumbered is how many names with a number are tried, the kernel's bound too.
@@ -121,6 +135,18 @@ func (e *Engine) Bonds() []*Bond {
 	return out
 }
 
+// Busy reports whether a bond is being made.
+func (e *Engine) Busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, b := range e.bonds {
+		if b == reserved {
+			return true
+		}
+	}
+	return false
+}
+
 // Delete releases a bond's slaves and removes its TAP.
 func (e *Engine) Delete(ctx context.Context, name string) error {
 	b := e.Bond(name)
@@ -149,6 +175,7 @@ func (e *Engine) remove(ctx context.Context, b *Bond, tapPresent bool) error {
 	}
 	delete(e.links, b.index)
 	e.mu.Unlock()
+	e.keep.flush()
 	return errs
 }
 

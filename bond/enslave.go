@@ -25,15 +25,28 @@ func (b *Bond) enslave(ctx context.Context, name string) error {
 	if err := b.call(func() { e.situation() }); err != nil {
 		return err
 	}
-	if err := e.prepare(name); err != nil {
-		e.undo.run()
-		return err
+	err := e.prepare(name)
+	if err == nil {
+		err = b.call(e.join)
 	}
-	if err := b.call(e.join); err != nil {
+	if err != nil {
 		e.undo.run()
+		b.noteComing(nil)
 		return err
 	}
 	b.refresh()
+	return b.done(ctx)
+}
+
+// noteComing has the record tell how a NIC was, before anything is done to it.
+func (b *Bond) noteComing(r *SlaveRecord) {
+	_ = b.call(func() { b.coming = r })
+	b.engine.keep.flush()
+}
+
+// done returns when what a request changed is in force, and kept.
+func (b *Bond) done(ctx context.Context) error {
+	b.engine.keep.flush()
 	return b.tapSync.wait(ctx)
 }
 
@@ -46,7 +59,8 @@ type enslaving struct {
 	mtu  int
 	undo undoList
 
-	s *slave
+	s   *slave
+	was *SlaveRecord // taken over from a process that is no more
 }
 
 // undoList holds what takes back the steps done so far.
@@ -89,6 +103,7 @@ func (e *enslaving) prepare(name string) error {
 	if err != nil {
 		return fail("save state", err)
 	}
+	b.noteComing(&SlaveRecord{Name: info.Name, Index: info.Index, Phase: Coming, Saved: saved, PermMAC: info.MAC})
 	e.undo.add(func() {
 		if err := b.sys.RestoreSlave(info.Index, saved); err != nil {
 			b.box.post(func() { b.warn(nil, "restore", err.Error()) })
@@ -154,6 +169,7 @@ func (e *enslaving) open() error {
 // join runs on the control goroutine: the slave becomes part of the bond.
 func (e *enslaving) join() {
 	b, s := e.b, e.s
+	b.coming = nil
 	b.nextID++
 	s.id = b.nextID
 	s.slot = b.takeSlot()
@@ -174,6 +190,24 @@ func (e *enslaving) join() {
 	s.why = map[monitor.Link]string{
 		monitor.LinkUp: "carrier when enslaved", monitor.LinkDown: "no carrier when enslaved", monitor.LinkBack: "carrier when enslaved, waiting for updelay",
 	}[s.link]
+	if e.was != nil {
+		e.resume()
+	} else {
+		e.welcome()
+	}
+	b.engine.claim(s.index, b)
+	b.stepMII(monitor.Tick{}) // a lone slave doesn't wait for updelay
+	go b.runRx(s)
+	if err := b.sys.WatchCarrier(s.index, s.busyFrames, func(up bool) {
+		b.box.post(func() { b.setCarrier(s, up) })
+	}); err != nil {
+		b.warn(s, "carrier_watch", "carrier is followed by events alone: "+err.Error())
+	}
+}
+
+// welcome gives a new slave its role.
+func (e *enslaving) welcome() {
+	b, s := e.b, e.s
 	if s.name == b.vals.Primary {
 		b.forcePrimary = true
 	}
@@ -183,14 +217,6 @@ func (e *enslaving) join() {
 		b.reselect("slave added")
 	}
 	b.event(Event{Slave: s.name, Kind: "enslave", Message: enslaveText(b.primaryMode() && s != b.active, s.link), To: s.link.String()})
-	b.engine.claim(s.index, b)
-	b.stepMII(monitor.Tick{}) // a lone slave doesn't wait for updelay
-	go b.runRx(s)
-	if err := b.sys.WatchCarrier(s.index, s.busyFrames, func(up bool) {
-		b.box.post(func() { b.setCarrier(s, up) })
-	}); err != nil {
-		b.warn(s, "carrier_watch", "carrier is followed by events alone: "+err.Error())
-	}
 }
 
 func enslaveText(backup bool, l monitor.Link) string {

@@ -405,7 +405,7 @@ func run(t *testing.T, options string, nics []string, fn func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, sys: newFakeSystem(nics...)}
-		r.e = NewEngine(r.sys, NewBus())
+		r.e = NewEngine(r.sys, NewBus(), nil)
 		assigns, rest, err := option.ParseWords(strings.Fields(options))
 		if err != nil || len(rest) > 0 {
 			t.Fatal(err, rest)

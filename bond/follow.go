@@ -130,7 +130,7 @@ func (b *Bond) followTAP() {
 		if info.Name != b.name {
 			b.event(Event{Kind: "rename", Message: "renamed to " + info.Name, From: b.name, To: info.Name})
 			b.engine.renamed(b, b.name, info.Name)
-			b.name = info.Name
+			b.name, b.dirty = info.Name, true
 		}
 		b.setUp(info.Up)
 		slaves, mac, mtu = b.members(), b.mac, b.mtu
@@ -234,7 +234,7 @@ func (b *Bond) slaveEvent(s *slave, ev monitor.LinkEvent) {
 func (b *Bond) slaveLooks(s *slave, name string, mtu int, mac [6]byte) (mend bool) {
 	if name != s.name {
 		b.event(Event{Slave: s.name, Kind: "slave_rename", Message: "interface is now called " + name, From: s.name, To: name})
-		s.name = name
+		s.name, b.dirty = name, true
 		b.sys.RenameCarrier(s.index, name)
 	}
 	if mtu != s.mtu && mtu != b.mtu {

@@ -49,6 +49,7 @@ func (b *Bond) publish() uint64 {
 		s.slaves = append(s.slaves, slaveView{slot: sl.slot, index: sl.index, writers: sl.writers, tx: sl.tx})
 	}
 	b.snap.Store(s)
+	b.engine.keep.kick()
 	return b.gen
 }
 

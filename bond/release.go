@@ -36,7 +36,7 @@ func (b *Bond) releaseByName(ctx context.Context, name string) error {
 		return &ReleaseError{Bond: bond, Slave: name}
 	}
 	err := b.release(true, s)
-	return errors.Join(err, b.tapSync.wait(ctx))
+	return errors.Join(err, b.done(ctx))
 }
 
 // ReleaseError says that an interface is not a slave of the bond.
@@ -69,6 +69,7 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 	}); err != nil {
 		return err
 	}
+	b.engine.keep.flush()
 	awaitGrace(readers, gen) // from here on nobody writes to the ports
 	time.Sleep(wait)
 	var errs []error

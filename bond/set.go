@@ -50,7 +50,7 @@ func (b *Bond) Set(ctx context.Context, via option.Via, assigns []option.Assign)
 			return b.releaseByName(ctx, e.Slave)
 		}
 	}
-	return b.tapSync.wait(ctx)
+	return b.done(ctx)
 }
 
 // fixed refuses what only a new bond can have, and slaves that come and go in

@@ -10,6 +10,7 @@ import (
 func (b *Bond) shutdown(tapPresent bool) error {
 	var slaves []*slave
 	if err := b.call(func() {
+		b.ending = true
 		slaves = b.members()
 		b.vals.Primary = "" // no selection between slaves that all go
 	}); err != nil {

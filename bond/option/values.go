@@ -106,6 +106,17 @@ func Defaults() Values {
 	return v
 }
 
+// Has reports whether an option with one number has the value asked for
+// already.
+func (v *Values) Has(a Assign) bool {
+	o := ByName(a.Option)
+	if o == nil || o.field == nil {
+		return false
+	}
+	n, ok := o.Parse(a.Value)
+	return ok && *o.field(v) == n
+}
+
 // Updelay returns updelay in ms.
 func (v *Values) Updelay() uint64 { return v.ms(v.UpdelayTicks) }
 

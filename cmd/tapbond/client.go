@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/daemon"
 )
 
 func setCmd() *cobra.Command {
@@ -25,7 +27,7 @@ func setCmd() *cobra.Command {
 			if len(rest) > 0 {
 				return fmt.Errorf("%q is not an option", rest[0])
 			}
-			c, err := control.NewClient()
+			c, err := daemon.Connect(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -40,7 +42,7 @@ func enslaveCmd() *cobra.Command {
 		Short: "make interfaces slaves of a running bond",
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachSlave(args, func(c *control.Client, slave string) error {
+			return eachSlave(cmd.Context(), args, func(c *control.Client, slave string) error {
 				return c.Enslave(cmd.Context(), args[0], slave)
 			})
 		},
@@ -53,15 +55,15 @@ func releaseCmd() *cobra.Command {
 		Short: "take slaves out of a running bond",
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachSlave(args, func(c *control.Client, slave string) error {
+			return eachSlave(cmd.Context(), args, func(c *control.Client, slave string) error {
 				return c.Release(cmd.Context(), args[0], slave)
 			})
 		},
 	}
 }
 
-func eachSlave(args []string, do func(*control.Client, string) error) error {
-	c, err := control.NewClient()
+func eachSlave(ctx context.Context, args []string, do func(*control.Client, string) error) error {
+	c, err := daemon.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func deleteCmd() *cobra.Command {
 		Short: "release a running bond's slaves and remove it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := control.NewClient()
+			c, err := daemon.Connect(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -95,7 +97,7 @@ func eventsCmd() *cobra.Command {
 		Short: "print what changes, as it changes",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := control.NewClient()
+			c, err := daemon.Connect(cmd.Context())
 			if err != nil {
 				return err
 			}

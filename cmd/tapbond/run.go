@@ -2,23 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"sync"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
-	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/daemon"
 )
 
 func runCmd() *cobra.Command {
-	var jsonLog, down bool
+	var down, keep bool
+	var logs logFlags
 	cmd := &cobra.Command{
 		Use:   "run BOND [OPTION VALUE]... [slaves IFACE...]",
 		Short: "run one bond in the foreground",
@@ -27,7 +24,7 @@ func runCmd() *cobra.Command {
 Options are the kernel driver's, by its names or iproute2's; values by name or
 number. The slaves must be down, as for the kernel. The bond is set up and
 lives until the command is interrupted; then its slaves are left as they were
-found, but down.`,
+found, but down. If an earlier run was killed, its bond is taken over.`,
 		Example: `  tapbond run bond0 mode active-backup miimon 100 slaves eth0 eth1
   tapbond run bond0 mode balance-xor xmit_hash_policy layer3+4 offload off slaves eth0 eth1`,
 		Args:                  cobra.MinimumNArgs(1),
@@ -38,10 +35,11 @@ found, but down.`,
 			if r.options, r.slaves, err = runWords(args[1:]); err != nil {
 				return err
 			}
-			return r.run(cmd.Context(), logger(jsonLog))
+			return serve(cmd.Context(), daemon.Options{Keep: keep, Setup: r.setup}, &logs)
 		},
 	}
-	cmd.Flags().BoolVar(&jsonLog, "log-json", false, "log in JSON, one object a line")
+	logs.add(cmd)
+	cmd.Flags().BoolVar(&keep, "keep", false, "on SIGTERM leave the bond to the next run or daemon")
 	cmd.Flags().BoolVar(&down, "down", false, "leave the bond administratively down")
 	return cmd
 }
@@ -58,13 +56,6 @@ func runWords(words []string) (opts []option.Assign, slaves []string, err error)
 	return opts, rest[1:], nil
 }
 
-func logger(json bool) *slog.Logger {
-	if json {
-		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: exactTime}))
-}
-
 // runner is one `tapbond run`.
 type runner struct {
 	name    string
@@ -74,54 +65,51 @@ type runner struct {
 	out     io.Writer
 }
 
-// stopTimeout bounds the undoing of everything on exit.
-const stopTimeout = 10 * time.Second
-
-func (r *runner) run(ctx context.Context, log *slog.Logger) (err error) {
-	preferSelf()
-	listener, err := control.Listen()
-	if err != nil {
-		return err
+// setup makes the bond, or brings one that was taken over to what is asked for.
+func (r *runner) setup(ctx context.Context, engine *bond.Engine) (*bond.Bond, error) {
+	b := engine.Bond(r.name)
+	var err error
+	if b != nil {
+		err = r.adjust(ctx, b)
+	} else {
+		b, err = r.build(ctx, engine)
 	}
-	defer listener.Close()
-	sys, err := bond.NewSystem()
 	if err != nil {
-		return err
-	}
-	defer sys.Close()
-
-	bus := bond.NewBus()
-	engine := bond.NewEngine(sys, bus)
-	// Logging outlives the rest: what the undoing says is said.
-	logCtx, stopLog := context.WithCancel(context.Background())
-	var logged sync.WaitGroup
-	logged.Go(func() { bus.Log(logCtx, log) })
-	defer func() { stopLog(); logged.Wait() }()
-
-	runCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	failed := make(chan error, 2)
-	go func() { failed <- engine.Run(runCtx, sys.Events()) }()
-	go func() { failed <- control.NewServer(engine).Serve(runCtx, listener) }()
-	defer func() {
-		stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, engine.CloseAll(stopCtx))
-	}()
-
-	b, err := r.build(ctx, engine)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	fmt.Fprintf(r.out, "%s is running; interrupt to undo\n", r.name)
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-b.Done():
-		return fmt.Errorf("%s was deleted", r.name)
-	case err := <-failed:
+	return b, nil
+}
+
+// adjust gives a bond that was taken over the options and slaves asked for.
+func (r *runner) adjust(ctx context.Context, b *bond.Bond) error {
+	st, err := b.State()
+	if err != nil {
 		return err
 	}
+	// What it has already can perhaps not be set now, and need not be.
+	options := slices.DeleteFunc(slices.Clone(r.options), st.Options.Has)
+	if err := b.Set(ctx, option.ViaNetlink, options); err != nil {
+		return err
+	}
+	for _, s := range st.Slaves {
+		if !slices.Contains(r.slaves, s.Name) {
+			if err := b.Release(ctx, s.Name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range r.slaves {
+		if !slices.ContainsFunc(st.Slaves, func(s bond.SlaveState) bool { return s.Name == name }) {
+			if err := b.Enslave(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	if r.down {
+		return b.SetDown(ctx)
+	}
+	return b.SetUp(ctx)
 }
 
 // build makes the bond, with every slave or not at all.
@@ -139,12 +127,4 @@ func (r *runner) build(ctx context.Context, engine *bond.Engine) (*bond.Bond, er
 		return b, nil
 	}
 	return b, b.SetUp(ctx)
-}
-
-// exactTime shows microseconds: what a bond does is a matter of them.
-func exactTime(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey {
-		a.Value = slog.StringValue(a.Value.Time().Format("2006-01-02T15:04:05.000000Z07:00"))
-	}
-	return a
 }

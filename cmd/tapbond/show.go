@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/bond"
-	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/daemon"
 )
 
 func showCmd() *cobra.Command {
@@ -24,7 +24,7 @@ func showCmd() *cobra.Command {
 		Short: "show the bonds of this network namespace: healthy? what carries traffic? since when and why?",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := control.NewClient()
+			c, err := daemon.Connect(cmd.Context())
 			if err != nil {
 				return err
 			}

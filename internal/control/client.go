@@ -22,7 +22,10 @@ import (
 var ErrNoServer = errors.New("no tapbond runs in this network namespace")
 
 // Client talks to the server of the namespace it was made in.
-type Client struct{ http *http.Client }
+type Client struct {
+	dir  string
+	http *http.Client
+}
 
 // NewClient returns a Client; it does not connect yet.
 func NewClient() (*Client, error) {
@@ -31,12 +34,21 @@ func NewClient() (*Client, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, socketName)
-	return &Client{http: &http.Client{Transport: &http.Transport{
+	return &Client{dir: dir, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", path)
 		},
 	}}}, nil
+}
+
+// Dir is the directory of the namespace the client was made in.
+func (c *Client) Dir() string { return c.dir }
+
+// Ping tells whether a server answers: ErrNoServer if there is none, or one
+// that is dying.
+func (c *Client) Ping(ctx context.Context) error {
+	return c.do(ctx, http.MethodGet, "/v1/ping", nil, nil)
 }
 
 // Bonds returns the state of every bond.
@@ -151,10 +163,8 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 	}
 	resp, err := c.http.Do(req)
 	switch {
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, ErrNoServer
 	case err != nil:
-		return nil, err
+		return nil, unreachable(err)
 	case resp.StatusCode < 300:
 		return resp, nil
 	}
@@ -164,4 +174,13 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 		return nil, fmt.Errorf("%s %s: %s", method, path, resp.Status)
 	}
 	return nil, said
+}
+
+func unreachable(err error) error {
+	for _, gone := range []error{os.ErrNotExist, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF} {
+		if errors.Is(err, gone) {
+			return ErrNoServer
+		}
+	}
+	return err
 }

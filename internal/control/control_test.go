@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -24,13 +25,15 @@ import (
 func serve(t *testing.T) (dir string) {
 	t.Helper()
 	t.Setenv("TAPBOND_RUN", t.TempDir())
-	l, err := control.Listen()
+	l, err := control.Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- control.NewServer(bond.NewEngine(nil, bond.NewBus())).Serve(ctx, l) }()
+	go func() {
+		served <- control.NewServer(bond.NewEngine(nil, bond.NewBus(), nil), slog.New(slog.DiscardHandler)).Serve(ctx, l)
+	}()
 	t.Cleanup(func() {
 		stop()
 		if err := <-served; err != nil {
@@ -57,7 +60,7 @@ func client(t *testing.T) *control.Client {
 
 func TestOneServerPerNamespace(t *testing.T) {
 	dir := serve(t)
-	if _, err := control.Listen(); !errors.Is(err, control.ErrBusy) {
+	if _, err := control.Listen(""); !errors.Is(err, control.ErrBusy) {
 		t.Errorf("a second server: %v", err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "control.sock"))
@@ -87,7 +90,7 @@ func TestSocketOfAKilledServerIsReplaced(t *testing.T) {
 	if _, err := client(t).Bonds(t.Context()); !errors.Is(err, control.ErrNoServer) {
 		t.Errorf("with a dead server's socket: %v", err)
 	}
-	l, err := control.Listen()
+	l, err := control.Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}

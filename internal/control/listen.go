@@ -1,12 +1,15 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -32,10 +35,10 @@ type Listener struct {
 	lock *os.File
 }
 
-// Listen opens the control socket of the caller's network namespace, or
-// returns ErrBusy. A socket left by a killed server is replaced: the lock
-// beside it tells.
-func Listen() (*Listener, error) {
+// Listen opens the control socket of the caller's network namespace, root's and
+// the group's if one is named, or returns ErrBusy. A socket left by a killed
+// server is replaced: the lock beside it tells.
+func Listen(group string) (*Listener, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
@@ -43,7 +46,7 @@ func Listen() (*Listener, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	lock, err := takeLock(filepath.Join(dir, "lock"))
+	lock, err := waitLock(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +60,55 @@ func Listen() (*Listener, error) {
 		lock.Close()
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o660); err != nil {
+	if err := grant(path, group); err != nil {
 		l.Close()
 		lock.Close()
 		return nil, err
 	}
-	return &Listener{Listener: netutil.LimitListener(l, maxConns), dir: dir, lock: lock}, nil
+	return &Listener{Listener: netutil.LimitListener(peers{l}, maxConns), dir: dir, lock: lock}, nil
+}
+
+// grant sets who may connect.
+func grant(path, group string) error {
+	if err := os.Chmod(path, 0o660); err != nil || group == "" {
+		return err
+	}
+	g, err := user.LookupGroup(group)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(g.Gid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, -1, gid)
+}
+
+// Dir is the directory of the namespace served.
+func (l *Listener) Dir() string { return l.dir }
+
+// dyingTime is how long a holder of the lock that doesn't answer is waited for:
+// a killed process takes a moment to be gone.
+const dyingTime = time.Second
+
+func waitLock(dir string) (*os.File, error) {
+	c, err := NewClient()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), dyingTime)
+	defer cancel()
+	for {
+		lock, err := takeLock(filepath.Join(dir, "lock"))
+		if !errors.Is(err, ErrBusy) || !errors.Is(c.Ping(ctx), ErrNoServer) {
+			return lock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // takeLock takes the lock file of a namespace. The file goes with its holder,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -18,14 +19,17 @@ import (
 const answerTimeout = 10 * time.Second
 
 // Server answers requests with an engine.
-type Server struct{ engine *bond.Engine }
+type Server struct {
+	engine *bond.Engine
+	log    *slog.Logger
+}
 
-// NewServer returns a Server for an engine.
-func NewServer(e *bond.Engine) *Server { return &Server{engine: e} }
+// NewServer returns a Server for an engine. Who changes something is logged.
+func NewServer(e *bond.Engine, log *slog.Logger) *Server { return &Server{engine: e, log: log} }
 
 // Serve answers on l until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := httpServer(s.routes())
+	srv := httpServer(s.logged(s.routes()))
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
@@ -37,6 +41,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/ping", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) })
 	mux.HandleFunc("GET /v1/bonds", s.list)
 	mux.HandleFunc("POST /v1/bonds", s.create)
 	mux.HandleFunc("GET /v1/bonds/{bond}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {

@@ -69,8 +69,11 @@ func info(x netlink.Link) Info {
 		Slave:    a.RawFlags&unix.IFF_SLAVE != 0,
 		NoARP:    a.RawFlags&unix.IFF_NOARP != 0,
 	}
-	if i.Kind == "device" { // the library's word for none
+	switch i.Kind { // the library has words of its own
+	case "device":
 		i.Kind = ""
+	case "tuntap":
+		i.Kind = "tun"
 	}
 	if len(a.HardwareAddr) == 6 {
 		i.MAC = [6]byte(a.HardwareAddr)

@@ -60,9 +60,15 @@ func isolationProgram() ([]bpf.RawInstruction, error) {
 }
 
 // Isolate keeps the host's IP stack from hearing what arrives on an interface
-// of the caller's network namespace.
+// of the caller's network namespace. A filter that a process of ours left is
+// taken over.
 func Isolate(index int) (*Isolation, error) {
 	s := &Isolation{index: index}
+	if s.left() {
+		// Whose the hook was isn't known; Remove leaves it where others use it.
+		s.hook = true
+		return s, nil
+	}
 	if err := s.Mend(); err != nil {
 		return nil, err
 	}
@@ -74,6 +80,16 @@ func Isolate(index int) (*Isolation, error) {
 		return nil, errors.Join(fmt.Errorf("isolation: %w", err), s.Remove())
 	}
 	return s, nil
+}
+
+// left finds the filter of a process that is no more.
+func (s *Isolation) left() bool {
+	for s.pref = firstPref; s.pref <= lastPref; s.pref++ {
+		if ok, err := s.Check(); ok && err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Mend installs what is missing.

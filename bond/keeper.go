@@ -1,0 +1,94 @@
+package bond
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// keeper writes the records of all bonds to the store: before anything is done
+// that could not be undone without them, before a request is answered, and
+// soon after what happens by itself.
+type keeper struct {
+	engine *Engine
+	store  Store
+
+	mu     sync.Mutex // held while saving: the file is never older than the last save
+	making map[string]Record
+	failed bool
+	kicked chan struct{}
+}
+
+func newKeeper(e *Engine, s Store) *keeper {
+	return &keeper{engine: e, store: s, making: make(map[string]Record), kicked: make(chan struct{}, 1)}
+}
+
+// making notes a bond that is about to be made, or that it is made or given up.
+func (k *keeper) note(name string, making bool) {
+	k.mu.Lock()
+	if making {
+		k.making[name] = Record{Name: name, Phase: Coming}
+	} else {
+		delete(k.making, name)
+	}
+	k.mu.Unlock()
+	k.flush()
+}
+
+// kick has the records saved soon; it never waits.
+func (k *keeper) kick() {
+	select {
+	case k.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// keepEvery bounds how often what happens by itself is saved: a link that
+// flaps must not keep the disk busy.
+const keepEvery = 20 * time.Millisecond
+
+// run saves what was kicked for, until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.kicked:
+		}
+		k.flush()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(keepEvery):
+		}
+	}
+}
+
+// flush saves now and returns when it is done. It must not be called on a
+// control goroutine, which is asked for its record.
+func (k *keeper) flush() {
+	if k.store == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	records := make([]Record, 0, len(k.making)+1)
+	for _, r := range k.making {
+		records = append(records, r)
+	}
+	for _, b := range k.engine.Bonds() {
+		var r Record
+		if b.call(func() { r = b.record() }) == nil {
+			records = append(records, r)
+		}
+	}
+	err := k.store.Save(records)
+	if err != nil && !k.failed {
+		k.engine.bus.publish(Event{
+			Time: time.Now(), Kind: "state_file", Level: slog.LevelError,
+			Message: "state can't be saved, a restart would not find the bonds: " + err.Error(),
+		})
+	}
+	k.failed = err != nil
+}

@@ -1,0 +1,86 @@
+package bond
+
+import (
+	"time"
+
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/monitor"
+)
+
+// Record is what must be known of a bond to go on with it in another process,
+// or to undo it without one. The TAP, its addresses and routes and the slaves'
+// filters are the kernel's and outlive the process; this is the rest.
+type Record struct {
+	Name   string        `json:"name"`
+	Index  int           `json:"ifindex"` // of the TAP, 0 while it is being made
+	Phase  Phase         `json:"phase,omitempty"`
+	Values option.Values `json:"options"`
+	MAC    [6]byte       `json:"mac"`
+	OwnMAC bool          `json:"own_mac"` // the address is the engine's choice, not somebody's
+
+	Active    string    `json:"active_slave,omitempty"`
+	ActiveAt  time.Time `json:"active_since,omitzero"`
+	ActiveWhy string    `json:"active_why,omitempty"`
+	Failovers uint64    `json:"failovers,omitempty"`
+
+	Slaves []SlaveRecord `json:"slaves,omitempty"`
+}
+
+// SlaveRecord is one slave in a Record.
+type SlaveRecord struct {
+	Name     string       `json:"name"`
+	Index    int          `json:"ifindex"`
+	Phase    Phase        `json:"phase,omitempty"`
+	Saved    link.Saved   `json:"saved"` // how the NIC was found
+	PermMAC  [6]byte      `json:"perm_hwaddr"`
+	Link     monitor.Link `json:"link"`
+	Since    time.Time    `json:"since,omitzero"`
+	Why      string       `json:"why,omitempty"`
+	Failures uint32       `json:"link_failure_count,omitempty"`
+	Prio     int32        `json:"prio,omitempty"`
+	QueueID  uint16       `json:"queue_id,omitempty"`
+}
+
+// Phase says whether something was under way. What was is taken back by the
+// next process, not carried to its end, except an undoing, which is finished.
+type Phase string
+
+// Phases. A slave that comes is noted before anything is done to it.
+const (
+	Steady Phase = ""
+	Coming Phase = "coming"
+	Going  Phase = "going"
+)
+
+// Store keeps the records. Save replaces what was kept and returns when it
+// would survive the end of the process.
+type Store interface{ Save([]Record) error }
+
+// record runs on the control goroutine.
+func (b *Bond) record() Record {
+	r := Record{
+		Name: b.name, Index: b.index, Values: b.vals, MAC: b.mac, OwnMAC: b.ownMAC, Failovers: b.failovers,
+		Slaves: make([]SlaveRecord, 0, len(b.slaves)+1),
+	}
+	if b.ending {
+		r.Phase = Going
+	}
+	if b.active != nil {
+		r.Active, r.ActiveAt, r.ActiveWhy = b.active.name, b.activeSince, b.activeWhy
+	}
+	for _, s := range b.slaves {
+		sr := SlaveRecord{
+			Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, Link: s.link, Since: s.since, Why: s.why,
+			Failures: s.failures, Prio: s.prio, QueueID: s.queueID,
+		}
+		if s.leaving {
+			sr.Phase = Going
+		}
+		r.Slaves = append(r.Slaves, sr)
+	}
+	if b.coming != nil {
+		r.Slaves = append(r.Slaves, *b.coming)
+	}
+	return r
+}

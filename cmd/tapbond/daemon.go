@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/user"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/internal/statefile"
+)
+
+func daemonCmd() *cobra.Command {
+	var o daemon.Options
+	var logs logFlags
+	cmd := &cobra.Command{
+		Use:   "daemon",
+		Short: "serve the bonds of this network namespace",
+		Long: `Serve the bonds of the network namespace it is started in: as many as are made,
+by "tapbond ip link add … type bond" or over the control socket.
+
+Bonds that an earlier process left (it was killed, or told to keep them) are
+taken over: their addresses, routes and connections go on. On SIGTERM the bonds
+are undone, unless a service manager runs the daemon or it was told --keep.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Keep = o.Keep || daemon.Supervised() && !o.Transient
+			err := serve(cmd.Context(), o, &logs)
+			if err != nil {
+				daemon.Failed(err)
+			}
+			return err
+		},
+	}
+	logs.add(cmd)
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "on SIGTERM leave the bonds to the next daemon")
+	cmd.Flags().StringVar(&o.Group, "group", "", "group that may use the control socket beside root")
+	cmd.Flags().BoolVar(&o.Transient, "transient", false, "end with the last bond")
+	cmd.Flags().StringVar(&logs.file, "log-file", "", "log to a file instead of standard error")
+	_ = cmd.Flags().MarkHidden("transient")
+	return cmd
+}
+
+// logFlags choose where the log goes and its form.
+type logFlags struct {
+	json bool
+	file string
+}
+
+func (f *logFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.json, "log-json", false, "log in JSON, one object a line")
+}
+
+// serve runs a daemon with its log.
+func serve(ctx context.Context, o daemon.Options, f *logFlags) error {
+	if err := privileged(); err != nil {
+		return err
+	}
+	preferSelf()
+	out := io.Writer(os.Stderr)
+	if f.file != "" {
+		l, err := daemon.OpenLog(f.file)
+		if err != nil {
+			return err
+		}
+		o.Log = newLogger(l, f.json)
+		err = daemon.Run(ctx, o)
+		if err == nil && o.Transient {
+			l.Remove()
+		}
+		return err
+	}
+	o.Log = newLogger(out, f.json)
+	return daemon.Run(ctx, o)
+}
+
+func newLogger(w io.Writer, json bool) *slog.Logger {
+	if json {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: exactTime}))
+}
+
+// exactTime shows microseconds: what a bond does is a matter of them.
+func exactTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		a.Value = slog.StringValue(a.Value.Time().Format("2006-01-02T15:04:05.000000Z07:00"))
+	}
+	return a
+}
+
+// privileged says in plain words what would else be a refused system call.
+func privileged() error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	name := "this user"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return fmt.Errorf("%s may not make bonds: root is needed (CAP_NET_ADMIN and CAP_NET_RAW)", name)
+}
+
+func cleanupCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "cleanup",
+		Short: "undo what a killed daemon left: slaves and host as they were before the bonds",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := privileged(); err != nil {
+				return err
+			}
+			l, err := control.Listen("")
+			if errors.Is(err, control.ErrBusy) {
+				return errors.New("a daemon serves this network namespace; `tapbond delete BOND` undoes a bond of it")
+			}
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			if err := cleanup(cmd.OutOrStdout(), statefile.Open(l.Dir())); err != nil {
+				return err
+			}
+			daemon.RemoveLog(l.Dir())
+			return nil
+		},
+	}
+}
+
+// cleanup undoes every record. Those it can't undo are kept.
+func cleanup(out io.Writer, store *statefile.Store) error {
+	records, err := store.Load()
+	errs := []error{err}
+	sys, err := bond.NewSystem()
+	if err != nil {
+		return err
+	}
+	defer sys.Close()
+	var left []bond.Record
+	for i := range records {
+		r := &records[i]
+		if err := bond.Undo(sys, r); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.Name, err))
+			left = append(left, *r)
+			continue
+		}
+		fmt.Fprintf(out, "%s: undone\n", r.Name)
+		for _, s := range r.Slaves {
+			fmt.Fprintf(out, "%s: released as it was found, but down\n", s.Name)
+		}
+	}
+	if len(records) == 0 {
+		fmt.Fprintln(out, "nothing to undo")
+	}
+	return errors.Join(append(errs, store.Save(left))...)
+}

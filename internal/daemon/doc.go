@@ -1,0 +1,8 @@
+// Package daemon is the life of the process that serves the bonds of one
+// network namespace.
+//
+//	run.go      one life: take over, serve, undo
+//	start.go    from outside: find the daemon, start one where none runs
+//	netns.go    is the namespace still there for anybody?
+//	logfile.go  where a daemon without a terminal writes
+package daemon

@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/statefile"
+)
+
+// Options of a daemon's life.
+type Options struct {
+	Log *slog.Logger
+	// Keep leaves the bonds in the kernel's care when the process is told to
+	// end: the next one takes them over.
+	Keep bool
+	// Transient: started because somebody made a bond; ends with the last one.
+	Transient bool
+	// Group that may use the socket beside root, "" for none.
+	Group string
+	// Setup runs once the bonds left by another process are taken over and
+	// requests are served. Its error ends the daemon; what it returns is a bond
+	// whose end is the daemon's too, or nil.
+	Setup func(context.Context, *bond.Engine) (*bond.Bond, error)
+}
+
+const (
+	// stopTimeout bounds the undoing of everything.
+	stopTimeout = 10 * time.Second
+	// idleTime is how long a transient daemon stays without a bond: who deletes
+	// one and makes another need not wait for a new process.
+	idleTime = time.Second
+	// lookEvery is how often a transient daemon and the namespace are looked at.
+	lookEvery = 250 * time.Millisecond
+)
+
+// Supervised reports whether a service manager runs this process: it will be
+// started again, so ending is no reason to undo anything.
+func Supervised() bool {
+	return os.Getenv("NOTIFY_SOCKET") != "" || os.Getenv("INVOCATION_ID") != ""
+}
+
+// Run serves the caller's network namespace until ctx ends, the namespace is
+// abandoned, or, if transient, the last bond is gone.
+func Run(ctx context.Context, o Options) (err error) {
+	ns, err := ownNamespace()
+	if err != nil {
+		return err
+	}
+	listener, err := control.Listen(o.Group)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	sys, err := bond.NewSystem()
+	if err != nil {
+		return err
+	}
+	defer sys.Close()
+
+	store := statefile.Open(listener.Dir())
+	bus := bond.NewBus()
+	engine := bond.NewEngine(sys, bus, store)
+	// Logging outlives the rest: what the undoing says is said.
+	logCtx, stopLog := context.WithCancel(context.Background())
+	var logged sync.WaitGroup
+	logged.Go(func() { bus.Log(logCtx, o.Log) })
+	defer func() { stopLog(); logged.Wait() }()
+
+	records, err := store.Load()
+	if err != nil {
+		o.Log.Error(err.Error())
+	}
+	if err := engine.Adopt(ctx, records); err != nil {
+		o.Log.Error(err.Error())
+	}
+	runCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, 2)
+	go func() { failed <- engine.Run(runCtx, sys.Events()) }()
+	go func() { failed <- control.NewServer(engine, o.Log).Serve(runCtx, listener) }()
+
+	keep := false
+	defer func() {
+		if keep {
+			return
+		}
+		stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		err = errors.Join(err, engine.CloseAll(stopCtx))
+	}()
+	var own <-chan struct{}
+	if o.Setup != nil {
+		b, err := o.Setup(ctx, engine)
+		if err != nil {
+			keep = len(records) > 0 // they were here before us
+			return err
+		}
+		if b != nil {
+			own = b.Done()
+		}
+	}
+	ready("")
+	_, _ = sdnotify.SdNotify(false, sdnotify.SdNotifyReady)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	idle := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			keep = o.Keep
+			_, _ = sdnotify.SdNotify(false, sdnotify.SdNotifyStopping)
+			return nil
+		case <-own:
+			return errors.New("the bond was deleted")
+		case err := <-failed:
+			keep = true // a fault of ours is no reason to cut anybody off
+			return fmt.Errorf("serving ended: %w", err)
+		case <-look.C:
+		}
+		if ns.abandoned(o.Transient) {
+			o.Log.Warn("the network namespace was deleted, nobody else is in it")
+			return nil
+		}
+		if !o.Transient || len(engine.Bonds()) > 0 || engine.Busy() {
+			idle = time.Now()
+		} else if time.Since(idle) > idleTime {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,182 @@
+// Package statefile keeps what must outlive a process on disk: the records of
+// the bonds of one network namespace, in two equal copies, each with its
+// version and a checksum. A copy that is broken is reported and set aside,
+// never overwritten and never fatal.
+package statefile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tapbond/tapbond/bond"
+)
+
+// version of the format. A file of another version is left alone.
+const version = 1
+
+// names of the copies; the second is read where the first can't be.
+var names = []string{"state.json", "state.copy.json"}
+
+// maxSize bounds what is read: a thousand slaves need a tenth of it.
+const maxSize = 4 << 20
+
+// envelope is a file: the sum is that of State's octets as they stand there.
+type envelope struct {
+	Format  string          `json:"format"`
+	Version int             `json:"version"`
+	SHA256  string          `json:"sha256"`
+	State   json.RawMessage `json:"state"`
+}
+
+const format = "tapbond state"
+
+// Store is the state of one namespace. It is a bond.Store.
+type Store struct {
+	dir  string
+	last []byte
+}
+
+// Open returns the Store in a directory, which need not exist yet.
+func Open(dir string) *Store { return &Store{dir: dir} }
+
+// Exists reports whether a state was left in dir: a process that ends in
+// order, with its bonds undone, leaves none.
+func Exists(dir string) bool {
+	for _, n := range names {
+		if _, err := os.Stat(filepath.Join(dir, n)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Save implements bond.Store. Without records there is no file.
+func (s *Store) Save(records []bond.Record) error {
+	if len(records) == 0 {
+		s.last = nil
+		return s.remove()
+	}
+	data, err := encode(records)
+	if err != nil || bytes.Equal(data, s.last) {
+		return err
+	}
+	for _, n := range names {
+		if err := replace(filepath.Join(s.dir, n), data); err != nil {
+			return err
+		}
+	}
+	s.last = data
+	return nil
+}
+
+func (s *Store) remove() error {
+	var errs []error
+	for _, n := range names {
+		if err := os.Remove(filepath.Join(s.dir, n)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// replace writes beside the file and renames: a reader sees the old or the new
+// one, whatever kills us in between.
+func replace(path string, data []byte) error {
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// Load returns the records that were saved last. The error tells of a copy
+// that can't be read; it has been set aside under the name the error gives. If
+// the other copy is good its records are returned beside the error.
+func (s *Store) Load() ([]bond.Record, error) {
+	var errs []error
+	var found []bond.Record
+	ok := false
+	for _, n := range names {
+		path := filepath.Join(s.dir, n)
+		data, err := read(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		var records []bond.Record
+		if err == nil {
+			records, err = decode(data)
+		}
+		if err != nil {
+			errs = append(errs, setAside(path, err))
+			continue
+		}
+		if !ok {
+			found, ok = records, true
+		}
+	}
+	return found, errors.Join(errs...)
+}
+
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxSize {
+		return nil, fmt.Errorf("%d octets are too many", info.Size())
+	}
+	return os.ReadFile(path)
+}
+
+// setAside renames a broken file so that nothing overwrites it.
+func setAside(path string, why error) error {
+	for i := range 100 {
+		aside := fmt.Sprintf("%s.broken.%d", path, i)
+		if _, err := os.Lstat(aside); err == nil {
+			continue
+		}
+		if err := os.Rename(path, aside); err != nil {
+			return fmt.Errorf("state file %s: %w; it can't be set aside: %w", path, why, err)
+		}
+		return fmt.Errorf("state file %s: %w; kept as %s", path, why, filepath.Base(aside))
+	}
+	return fmt.Errorf("state file %s: %w; too many are set aside already", path, why)
+}
+
+func encode(records []bond.Record) ([]byte, error) {
+	state, err := json.Marshal(records)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(state)
+	data, err := json.Marshal(envelope{format, version, hex.EncodeToString(sum[:]), state})
+	return append(data, '\n'), err
+}
+
+func decode(data []byte) ([]bond.Record, error) {
+	var e envelope
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, fmt.Errorf("truncated or corrupted: %w", err)
+	}
+	if e.Format != format {
+		return nil, errors.New("not a state file")
+	}
+	if e.Version != version {
+		return nil, fmt.Errorf("version %d, this program knows %d", e.Version, version)
+	}
+	sum := sha256.Sum256(e.State)
+	if e.SHA256 != hex.EncodeToString(sum[:]) {
+		return nil, errors.New("corrupted: the checksum differs")
+	}
+	var records []bond.Record
+	if err := json.Unmarshal(e.State, &records); err != nil {
+		return nil, fmt.Errorf("corrupted: %w", err)
+	}
+	return records, nil
+}
