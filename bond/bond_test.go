@@ -375,7 +375,7 @@ func TestShieldIsPutBack(t *testing.T) {
 		var s *fakeShield
 		r.must(r.b.call(func() { s = r.b.slaves[0].shield.(*fakeShield) }))
 		r.sys.mu.Lock()
-		s.present = false
+		delete(r.sys.shields, s.index)
 		r.sys.mu.Unlock()
 		pass(2 * housekeepEvery)
 		if ok, _ := s.Check(); !ok {

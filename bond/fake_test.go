@@ -33,7 +33,9 @@ type fakeSystem struct {
 	ports   map[int]*fakePort
 	taps    map[string]*fakeTAP
 	addrs   map[int][]netip.Prefix
+	shields map[int]bool     // which links have the filter
 	fail    map[string]error // "op index": what the call answers
+	before  func()           // called, locked, before anything is changed
 	calls   []string
 	sent    []announcement // what control sockets sent
 	next    int
@@ -47,7 +49,7 @@ type announcement struct {
 func newFakeSystem(nics ...string) *fakeSystem {
 	f := &fakeSystem{
 		links: map[int]*link.Info{}, carrier: map[int]bool{}, speed: map[int]monitor.Speed{}, reports: map[int]func(bool){},
-		ports: map[int]*fakePort{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, fail: map[string]error{}, next: 1,
+		ports: map[int]*fakePort{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, fail: map[string]error{}, next: 1,
 	}
 	for i, n := range nics {
 		idx := f.addLink(n, [6]byte{2, 0, 0, 0, 0, byte(i)})
@@ -70,6 +72,9 @@ func (f *fakeSystem) addLocked(name string, mac [6]byte) int {
 }
 
 func (f *fakeSystem) call(op string, index int, args ...any) error {
+	if f.before != nil {
+		f.before()
+	}
 	f.calls = append(f.calls, strings.TrimSpace(fmt.Sprintf("%s %d %s", op, index, fmt.Sprint(args...))))
 	return f.fail[fmt.Sprintf("%s %d", op, index)]
 }
@@ -167,7 +172,24 @@ func (f *fakeSystem) OpenTAP(o tap.Options) (tap.Device, error) {
 	if err := f.fail["tap "+o.Name]; err != nil {
 		return nil, err
 	}
-	t := &fakeTAP{sys: f, name: o.Name, index: f.addLocked(o.Name, [6]byte{2, 0xff, 0, 0, 0, 1}), q: newFakeQueue()}
+	index := 0
+	for i, l := range f.links {
+		switch {
+		case l.Name != o.Name:
+		case !o.Adopt || l.Kind != "tun":
+			return nil, unix.EEXIST
+		default:
+			index = i
+		}
+	}
+	if err := f.call("tap", index); err != nil {
+		return nil, err
+	}
+	if index == 0 {
+		index = f.addLocked(o.Name, [6]byte{2, 0xff, 0, 0, 0, 1})
+		f.links[index].Kind = "tun"
+	}
+	t := &fakeTAP{sys: f, name: o.Name, index: index, q: newFakeQueue()}
 	f.taps[o.Name] = t
 	return t, nil
 }
@@ -192,7 +214,9 @@ func (f *fakeSystem) OpenControl(index int) (nic.ControlPort, error) {
 func (f *fakeSystem) Shield(index int) (Shield, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &fakeShield{sys: f, index: index, present: true}, f.call("shield", index)
+	err := f.call("shield", index)
+	f.shields[index] = err == nil
+	return &fakeShield{sys: f, index: index}, err
 }
 
 func (f *fakeSystem) Speed(index int) monitor.Speed {
@@ -324,6 +348,7 @@ func (t *fakeTAP) shows() (bool, uint32) {
 
 func (t *fakeTAP) Delete() error {
 	t.sys.mu.Lock()
+	_ = t.sys.call("untap", t.index)
 	delete(t.sys.links, t.index)
 	t.sys.mu.Unlock()
 	return t.Close()
@@ -366,29 +391,30 @@ func (c *fakeControl) LeaveGroup(nic.MAC) error             { return nil }
 func (c *fakeControl) Close() error                         { return nil }
 
 type fakeShield struct {
-	sys     *fakeSystem
-	index   int
-	present bool
+	sys   *fakeSystem
+	index int
 }
 
 func (s *fakeShield) Check() (bool, error) {
 	s.sys.mu.Lock()
 	defer s.sys.mu.Unlock()
-	return s.present, nil
+	return s.sys.shields[s.index], nil
 }
 
 func (s *fakeShield) Mend() error {
 	s.sys.mu.Lock()
 	defer s.sys.mu.Unlock()
-	s.present = true
-	return s.sys.call("mend", s.index)
+	err := s.sys.call("mend", s.index)
+	s.sys.shields[s.index] = true
+	return err
 }
 
 func (s *fakeShield) Remove() error {
 	s.sys.mu.Lock()
 	defer s.sys.mu.Unlock()
-	s.present = false
-	return s.sys.call("unshield", s.index)
+	err := s.sys.call("unshield", s.index)
+	delete(s.sys.shields, s.index)
+	return err
 }
 
 // rig is an engine with one bond in virtual time.
