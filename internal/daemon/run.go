@@ -108,6 +108,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			own = b.Done()
 		}
 	}
+	o.Log.Info("serving this network namespace", "socket", listener.Addr().String(), "bonds", len(engine.Bonds()))
 	ready("")
 	_, _ = sdnotify.SdNotify(false, sdnotify.SdNotifyReady)
 	look := time.NewTicker(lookEvery)
