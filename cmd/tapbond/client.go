@@ -91,10 +91,10 @@ func deleteCmd() *cobra.Command {
 }
 
 func eventsCmd() *cobra.Command {
-	var asJSON bool
+	var asJSON, follow bool
 	cmd := &cobra.Command{
 		Use:   "events",
-		Short: "print what changes, as it changes",
+		Short: "print what has changed and why, or what changes",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := daemon.Connect(cmd.Context())
@@ -102,7 +102,7 @@ func eventsCmd() *cobra.Command {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			err = c.Events(cmd.Context(), func(e bond.Event) error {
+			err = c.Events(cmd.Context(), follow, func(e bond.Event) error {
 				if asJSON {
 					return json.NewEncoder(out).Encode(e)
 				}
@@ -116,5 +116,6 @@ func eventsCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&asJSON, "json", "j", false, "one JSON object a line")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print events from now on, as they happen")
 	return cmd
 }

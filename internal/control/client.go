@@ -110,10 +110,14 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 	return c.do(ctx, http.MethodDelete, bondPath(name), nil, nil)
 }
 
-// Events calls each for every event from now on until ctx ends, each fails, or
-// the server goes.
-func (c *Client) Events(ctx context.Context, each func(bond.Event) error) error {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/events", nil)
+// Events calls each for the events that are kept, or, to follow, for every one
+// from now on until ctx ends, each fails, or the server goes.
+func (c *Client) Events(ctx context.Context, follow bool, each func(bond.Event) error) error {
+	path := "/v1/events?since=0&follow=false"
+	if follow {
+		path = "/v1/events"
+	}
+	resp, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,8 @@ func (s *Server) withBond(h func(http.ResponseWriter, *http.Request, *bond.Bond)
 }
 
 // events streams one JSON object a line: the events after number since (by
-// default those to come), until the client goes.
+// default those to come), until the client goes, or with follow=false until
+// there are no more.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	bus := s.engine.Bus()
 	since := bus.Last()
@@ -104,13 +105,19 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		}
 		since = n
 	}
+	ctx := r.Context()
+	if r.URL.Query().Get("follow") == "false" {
+		done, cancel := context.WithCancel(ctx)
+		cancel() // Since waits no more, it returns what is there
+		ctx = done
+	}
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
 	_ = rc.Flush()
 	enc := json.NewEncoder(w)
 	for {
-		events, err := bus.Since(r.Context(), since)
+		events, err := bus.Since(ctx, since)
 		if err != nil {
 			return
 		}
