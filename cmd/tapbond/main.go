@@ -21,6 +21,9 @@ func main() {
 	defer stop()
 	// A reader that goes away (| head) must not keep a command from tidying up.
 	signal.Ignore(syscall.SIGPIPE)
+	if calledIP() {
+		os.Exit(runIP(ctx, os.Args[1:]))
+	}
 	if err := rootCmd().ExecuteContext(ctx); err != nil {
 		if !errors.Is(err, errSaid) {
 			fmt.Fprintln(os.Stderr, "tapbond:", err)
@@ -40,6 +43,6 @@ func rootCmd() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), optionsCmd(), labCmd())
+	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), optionsCmd(), labCmd())
 	return root
 }

@@ -1,0 +1,95 @@
+package ipshell
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tapbond/tapbond/bond/option"
+)
+
+// Options are judged by the installed ip before anything is done: it is given
+// them for a device that is no bond, which the kernel refuses without looking
+// at them. What it says against the words themselves is what the user gets.
+
+// flagWords stand alone among the options.
+var flagWords = []string{"clear_active_slave"}
+
+// judge asks the installed ip about options of kind "bond" or "bond_slave".
+// Those that it can't know, being newer or ours, are left out.
+func (s *Shell) judge(ctx context.Context, kind string, opts []string) (status int, ok bool) {
+	known := known(opts)
+	_, errs, status := s.ask(ctx, slices.Concat([]string{"link", "set", "dev", "lo", "type", kind}, known)...)
+	if status == exitOK || status == exitKernel {
+		return exitOK, true
+	}
+	_, _ = s.Stderr.Write(errs)
+	return status, false
+}
+
+// known drops what the installed ip may not know from options.
+func known(opts []string) []string {
+	var out []string
+	for i := 0; i < len(opts); i++ {
+		o := option.ByName(opts[i])
+		n := 2
+		if slices.Contains(flagWords, opts[i]) {
+			n = 1
+		}
+		words := opts[i:min(i+n, len(opts))]
+		i += n - 1
+		if o == nil || !newer(o) && !(len(words) == 2 && newerValue(o, words[1])) {
+			out = append(out, words...)
+		}
+	}
+	return out
+}
+
+// newer: iproute2 6.1 doesn't know it.
+func newer(o *option.Option) bool {
+	switch o.ID {
+	case option.CoupledControl, option.BroadcastNeighbor, option.LACPStrict, option.ActorPortPrio:
+		return true
+	}
+	return o.Since == "tapbond"
+}
+
+func newerValue(o *option.Option, value string) bool {
+	return o.ID == option.ADSelect && (value == "actor_port_prio" || value == "3")
+}
+
+// assigns turns judged words into assignments. ip takes numbers in any base
+// and option by option only names or only numbers; the driver's table is
+// written in decimal.
+func assigns(kind, slave string, opts []string) ([]option.Assign, error) {
+	words := slices.Clone(opts)
+	for i := 1; i < len(words); i++ {
+		words[i] = decimal(words[i])
+	}
+	if kind == "bond_slave" {
+		return option.ParseSlaveWords(slave, words)
+	}
+	out, _, err := option.ParseWords(words)
+	return out, err
+}
+
+// decimal rewrites a hexadecimal or octal number.
+func decimal(word string) string {
+	if len(word) < 2 || word[0] != '0' || strings.ContainsAny(word, ".:") {
+		return word
+	}
+	if n, ok := parseC(word); ok {
+		return n
+	}
+	return word
+}
+
+// parseC reads a number as C's strtoul does with any base.
+func parseC(word string) (string, bool) {
+	n, err := strconv.ParseUint(strings.Replace(word, "0X", "0x", 1), 0, 64)
+	if err != nil || strings.ContainsAny(word, "_oObB") && !strings.HasPrefix(strings.ToLower(word), "0x") {
+		return "", false
+	}
+	return strconv.FormatUint(n, 10), true
+}
