@@ -106,7 +106,7 @@ func life(t *testing.T, e *Engine) {
 	}
 	options, _, err := option.ParseWords(strings.Fields("mode active-backup miimon 100 primary eth1"))
 	must(err)
-	b, err := e.Create(Config{Name: "bond0", Options: options})
+	b, err := e.Create(t.Context(), Config{Name: "bond0", Options: options})
 	must(err)
 	for _, n := range []string{"eth0", "eth1", "eth2"} {
 		must(b.Enslave(t.Context(), n))
@@ -184,7 +184,7 @@ func TestAdoptedBondIsAsItWas(t *testing.T) {
 	var was State
 	_, hosts := kills(t, nics, func(t *testing.T, e *Engine) {
 		options, _, _ := option.ParseWords(strings.Fields("mode active-backup miimon 100 updelay 5000 num_grat_arp 3"))
-		b, err := e.Create(Config{Name: "bond0", Options: options})
+		b, err := e.Create(t.Context(), Config{Name: "bond0", Options: options})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +242,7 @@ func TestAdoptWithTheActiveSlaveDown(t *testing.T) {
 	nics := []string{"eth0", "eth1"}
 	_, hosts := kills(t, nics, func(t *testing.T, e *Engine) {
 		options, _, _ := option.ParseWords(strings.Fields("mode active-backup miimon 100"))
-		b, err := e.Create(Config{Name: "bond0", Options: options})
+		b, err := e.Create(t.Context(), Config{Name: "bond0", Options: options})
 		if err != nil {
 			t.Fatal(err)
 		}

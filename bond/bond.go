@@ -82,7 +82,7 @@ type Config struct {
 }
 
 // newBond makes the TAP and starts the bond.
-func newBond(e *Engine, cfg Config) (*Bond, error) {
+func newBond(ctx context.Context, e *Engine, cfg Config) (*Bond, error) {
 	vals := option.Defaults()
 	known := e.interfaces(cfg.Options)
 	res, err := vals.Apply(option.Env{Bond: cfg.Name, Interface: func(name string) option.Iface { return known[name] }}, cfg.Options)
@@ -97,7 +97,9 @@ func newBond(e *Engine, cfg Config) (*Bond, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.wantTAP() // a TAP has carrier from the beginning, a bond without slaves has none
 	b.start()
+	_ = b.tapSync.wait(ctx) // who doesn't wait has a bond all the same
 	return b, nil
 }
 

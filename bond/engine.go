@@ -57,9 +57,9 @@ func (e *Engine) Run(ctx context.Context, events <-chan monitor.WatchEvent) erro
 
 // Create makes a bond with the options given, all or nothing. A name with %d
 // in it gets the lowest number that is free, as the kernel's names do.
-func (e *Engine) Create(cfg Config) (*Bond, error) {
+func (e *Engine) Create(ctx context.Context, cfg Config) (*Bond, error) {
 	if before, after, ok := strings.Cut(cfg.Name, "%d"); ok {
-		return e.createNumbered(cfg, before, after)
+		return e.createNumbered(ctx, cfg, before, after)
 	}
 	e.mu.Lock()
 	if e.bonds[cfg.Name] != nil {
@@ -68,7 +68,7 @@ func (e *Engine) Create(cfg Config) (*Bond, error) {
 	}
 	e.bonds[cfg.Name] = reserved
 	e.mu.Unlock()
-	b, err := newBond(e, cfg)
+	b, err := newBond(ctx, e, cfg)
 	e.register(cfg.Name, b)
 	// Only now: at any moment the one record or the other is there.
 	e.keep.note(cfg.Name, false)
@@ -93,13 +93,13 @@ func (e *Engine) register(name string, b *Bond) {
 // maxNumbered is how many names with a number are tried, the kernel's bound too.
 const maxNumbered = 8 * 4096
 
-func (e *Engine) createNumbered(cfg Config, before, after string) (*Bond, error) {
+func (e *Engine) createNumbered(ctx context.Context, cfg Config, before, after string) (*Bond, error) {
 	for n := range maxNumbered {
 		cfg.Name = before + strconv.Itoa(n) + after
 		if _, err := e.sys.LinkByName(cfg.Name); err == nil {
 			continue
 		}
-		b, err := e.Create(cfg)
+		b, err := e.Create(ctx, cfg)
 		if errors.Is(err, unix.EEXIST) {
 			continue // somebody was faster
 		}

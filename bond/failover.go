@@ -36,7 +36,7 @@ func (b *Bond) reselect(why string) {
 			c.primary = i
 		}
 		c.slaves = append(c.slaves, candidate{
-			link: s.link, usable: s.usable(), remaining: b.mii.Remaining(b.now(), s.id), prio: s.prio, speed: s.speed,
+			link: s.link, usable: s.usable(), remaining: b.ticksLeft(s), prio: s.prio, speed: s.speed,
 		})
 	}
 	got := c.choose()
@@ -55,6 +55,16 @@ func (b *Bond) reselect(why string) {
 	} else {
 		b.event(Event{Kind: "carrier_down", Message: "now running without any active interface!", Why: why})
 	}
+}
+
+// ticksLeft is what s has to wait for updelay as the kernel counts it: in whole
+// ticks of miimon, which don't pass while the bond is down.
+func (b *Bond) ticksLeft(s *slave) time.Duration {
+	tick := ms(uint64(b.vals.Miimon))
+	if !b.up || tick == 0 {
+		return ms(b.vals.Updelay())
+	}
+	return (b.mii.Remaining(b.now(), s.id) + tick - 1) / tick * tick
 }
 
 // members are the slaves that are here to stay, in list order.

@@ -436,7 +436,7 @@ func run(t *testing.T, options string, nics []string, fn func(*rig)) {
 		if err != nil || len(rest) > 0 {
 			t.Fatal(err, rest)
 		}
-		if r.b, err = r.e.Create(Config{Name: "bond0", Options: assigns}); err != nil {
+		if r.b, err = r.e.Create(t.Context(), Config{Name: "bond0", Options: assigns}); err != nil {
 			t.Fatal(err)
 		}
 		r.tap, _ = r.b.dev.(*fakeTAP)

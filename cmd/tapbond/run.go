@@ -114,7 +114,7 @@ func (r *runner) adjust(ctx context.Context, b *bond.Bond) error {
 
 // build makes the bond, with every slave or not at all.
 func (r *runner) build(ctx context.Context, engine *bond.Engine) (*bond.Bond, error) {
-	b, err := engine.Create(bond.Config{Name: r.name, Options: r.options})
+	b, err := engine.Create(ctx, bond.Config{Name: r.name, Options: r.options})
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
-	b, err := s.engine.Create(bond.Config{Name: req.Name, Options: req.Options})
+	b, err := s.engine.Create(r.Context(), bond.Config{Name: req.Name, Options: req.Options})
 	if err != nil {
 		answer(w, nil, err)
 		return

@@ -1,0 +1,302 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/labtest"
+)
+
+// The folders of testdata/situations hold what a kernel with the bonding module
+// (Linux 6.1, ip 6.1) printed in each situation. The tests bring tapbond into
+// the same situations with the same commands, and read the same.
+
+// booth is a namespace with eth0 and eth1, whose other ends s0 and s1 are ports
+// of a bridge in a second one, and our ip in front of PATH.
+type booth struct {
+	t      *testing.T
+	ns, sw string
+	env    []string
+	expect *strings.Replacer // of what the samples have and we can't
+}
+
+var booths atomic.Int32
+
+// lowerDown: which of the two a veth is whose peer is in another namespace
+// depends on the kernel's release, and on the interface indexes.
+var lowerDown = []string{"state LOWERLAYERDOWN", "state DOWN"}
+
+func newBooth(t *testing.T) *booth {
+	t.Helper()
+	labtest.NeedRoot(t)
+	id := fmt.Sprintf("tbk%d-%d", os.Getpid(), booths.Add(1))
+	b := &booth{t: t, ns: id, sw: id + "s", expect: strings.NewReplacer(
+		lowerDown...,
+	)}
+	dir := t.TempDir()
+	if err := os.Symlink(binary, dir+"/ip"); err != nil {
+		t.Fatal(err)
+	}
+	b.env = append(os.Environ(), "TAPBOND_RUN="+t.TempDir(), "PATH="+dir+":"+os.Getenv("PATH"))
+	for _, ns := range []string{b.ns, b.sw} {
+		b.sh("ip netns add " + ns)
+	}
+	t.Cleanup(func() {
+		b.sh("ip netns del " + b.sw)
+		b.sh("ip netns del " + b.ns)
+	})
+	b.sh("ip -n " + b.sw + " link add br0 address 02:00:00:00:02:00 type bridge")
+	for i := range 2 {
+		b.sh(fmt.Sprintf("ip link add eth%d address 02:00:00:00:00:0%d netns %s type veth peer name s%d address 02:00:00:00:01:0%d netns %s", i, i, b.ns, i, i, b.sw))
+		b.sh(fmt.Sprintf("ip -n %s link set s%d up master br0", b.sw, i))
+	}
+	b.sh("ip -n " + b.sw + " addr add 10.1.0.1/24 dev br0")
+	b.sh("ip -n " + b.sw + " link set br0 up")
+	return b
+}
+
+// try runs a command line of the shell.
+func (b *booth) try(line string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", line)
+	cmd.Env = b.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (b *booth) sh(line string) string {
+	b.t.Helper()
+	out, err := b.try(line)
+	if err != nil {
+		b.t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return out
+}
+
+// in runs a command in the booth's namespace.
+func (b *booth) in(line string) string {
+	b.t.Helper()
+	return b.sh("ip netns exec " + b.ns + " " + line)
+}
+
+func (b *booth) plug(i int, way string) {
+	b.t.Helper()
+	b.sh(fmt.Sprintf("ip -n %s link set s%d %s", b.sw, i, way))
+}
+
+// bond makes bond0 as the samples' maker did.
+func (b *booth) bond(options string) {
+	b.t.Helper()
+	b.sh("ip -n " + b.ns + " link add bond0 type bond " + options)
+	for i := range 2 {
+		b.sh(fmt.Sprintf("ip -n %s link set eth%d down", b.ns, i))
+		b.sh(fmt.Sprintf("ip -n %s link set eth%d master bond0", b.ns, i))
+	}
+	b.sh("ip -n " + b.ns + " addr add 10.1.0.9/24 dev bond0")
+	b.sh("ip -n " + b.ns + " link set bond0 up")
+}
+
+// eventually waits until got is what is wanted.
+func (b *booth) eventually(what, want string, got func() string) {
+	b.t.Helper()
+	is := got()
+	for deadline := time.Now().Add(12 * time.Second); is != want; is = got() {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%s: want -, got +\n%s", what, cmp.Diff(strings.Split(want, "\n"), strings.Split(is, "\n")))
+		}
+	}
+}
+
+// snap compares everything that can be read with a situation. A bond of random
+// address has none to compare.
+func (b *booth) snap(situation string) {
+	b.t.Helper()
+	file := func(name string) string {
+		b.t.Helper()
+		data, err := os.ReadFile(filepath.Join("testdata/situations", situation, name))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return b.expect.Replace(string(data))
+	}
+	_, wantProc, _ := strings.Cut(file("proc.txt"), "\n") // the first line is the kernel's version
+	b.eventually(situation+"/proc", wantProc, func() string {
+		_, text, _ := strings.Cut(b.in(binary+" proc bond0"), "\n")
+		return text
+	})
+	b.eventually(situation+"/sysfs", file("sysfs.txt"), b.sysfs)
+	links := []string{"bond0", "eth0", "eth1"}
+	b.eventually(situation+"/ip", bondWords(file("ip.txt")), func() string {
+		var all string
+		for _, l := range links {
+			all += b.sh("ip -n " + b.ns + " -d link show " + l)
+		}
+		return strings.NewReplacer(lowerDown...).Replace(bondWords(all))
+	})
+	b.eventually(situation+"/ip.json", file("ip.json"), func() string {
+		var all bytes.Buffer
+		for _, l := range links {
+			b.bondTree(&all, b.sh("ip -n "+b.ns+" -d -j link show "+l))
+		}
+		return sortLines(file("ip.json"), all.String())
+	})
+	b.eventually(situation+"/log", file("log.txt"), b.log)
+}
+
+// sysfs is the driver's folder, each file read as `printf 'NAME: '; cat NAME`.
+func (b *booth) sysfs() string {
+	var all strings.Builder
+	for _, f := range option.Files() {
+		all.WriteString(f.Name + ": " + b.in(binary+" file bond0 "+f.Name))
+	}
+	return all.String()
+}
+
+var (
+	headLine   = regexp.MustCompile(`(?m)^\d+: ([^:@]+)(?:@\S+)?: (<\S*>) mtu \d+ qdisc \S+ (master \S+ )?(state \S+)`)
+	detailLine = regexp.MustCompile(`(?m)^    (bond(?:_slave)? .*?) addrgenmode`)
+)
+
+// bondWords are the words about bonding in the text of ip.
+func bondWords(text string) string {
+	var out strings.Builder
+	for _, block := range regexp.MustCompile(`(?m)^\d+: `).Split(text, -1)[1:] {
+		block = "1: " + block
+		if m := headLine.FindStringSubmatch(block); m != nil {
+			fmt.Fprintln(&out, m[1:])
+		}
+		if m := detailLine.FindStringSubmatch(block); m != nil {
+			fmt.Fprintln(&out, m[1])
+		}
+	}
+	return out.String()
+}
+
+// bondTree writes what the JSON of ip says about bonding, as the sample has it.
+func (b *booth) bondTree(out *bytes.Buffer, text string) {
+	b.t.Helper()
+	var links []struct {
+		Ifname   string          `json:"ifname"`
+		Flags    []string        `json:"flags"`
+		Master   *string         `json:"master"`
+		Linkinfo json.RawMessage `json:"linkinfo"`
+	}
+	if err := json.Unmarshal([]byte(text), &links); err != nil {
+		b.t.Fatalf("%v\n%s", err, text)
+	}
+	for _, l := range links {
+		line, err := json.Marshal(l)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		out.Write(append(line, '\n'))
+	}
+}
+
+// sortLines puts lines in the order in which the sample has theirs: it lists
+// links by index.
+func sortLines(like, text string) string {
+	order := strings.Split(like, "\n")
+	rank := func(line string) int {
+		return slices.IndexFunc(order, func(o string) bool {
+			return len(o) > 17 && strings.HasPrefix(line, o[:17]) // {"ifname":"eth0"
+		})
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	slices.SortStableFunc(lines, func(a, b string) int { return rank(a) - rank(b) })
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// ownLines are events that the driver says nothing about.
+var ownLines = []string{"bond_up", "bond_down", "mac", "mtu", "option"}
+
+// log is what was logged about the bond, in the driver's words.
+func (b *booth) log() string {
+	var out strings.Builder
+	for line := range strings.Lines(b.in(binary + " events -j")) {
+		var e bond.Event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			b.t.Fatalf("%v: %s", err, line)
+		}
+		if e.Bond == "bond0" && !slices.Contains(ownLines, e.Kind) {
+			fmt.Fprintln(&out, e.Text())
+		}
+	}
+	return out.String()
+}
+
+// pair goes through the four situations of two cables.
+func pair(name, options string, expect ...string) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Parallel()
+		b := newBooth(t)
+		b.expect = strings.NewReplacer(append(expect, lowerDown...)...)
+		b.bond(options)
+		b.snap(name + "-up")
+		b.plug(1, "down")
+		b.snap(name + "-eth1-down")
+		b.plug(0, "down")
+		b.snap(name + "-both-down")
+		b.plug(0, "up")
+		b.eventually("eth0 is up", "up", func() string {
+			if strings.Contains(b.in(binary+" proc bond0"), "MII Status: up\nSpeed") {
+				return "up"
+			}
+			return "down"
+		})
+		b.plug(1, "up")
+		b.snap(name + "-recovered")
+	}
+}
+
+func TestSituations(t *testing.T) {
+	t.Run("empty", func(t *testing.T) {
+		t.Parallel()
+		b := newBooth(t)
+		b.sh("ip -n " + b.ns + " link add bond0 type bond")
+		b.snap("empty-defaults")
+		b.sh("ip -n " + b.ns + " link set bond0 up")
+		b.snap("empty-up")
+	})
+	// The sample has resend_igmp 3, which can't be set yet.
+	t.Run("rr", pair("rr", "mode balance-rr miimon 100 packets_per_slave 2", "resend_igmp 3", "resend_igmp 1", `"resend_igmp":3`, `"resend_igmp":1`, "resend_igmp: 3", "resend_igmp: 1"))
+	t.Run("ab", pair("ab", "mode active-backup miimon 100 num_grat_arp 3 peer_notify_delay 200"))
+	t.Run("xor", pair("xor", "mode balance-xor miimon 100 xmit_hash_policy layer3+4"))
+	t.Run("bcast", pair("bcast", "mode broadcast miimon 100"))
+	t.Run("primary", func(t *testing.T) {
+		t.Parallel()
+		b := newBooth(t)
+		b.bond("mode active-backup miimon 100")
+		b.sh("ip -n " + b.ns + " link set bond0 type bond primary eth1 primary_reselect better")
+		b.snap("ab-primary-up")
+		b.plug(1, "down")
+		b.snap("ab-primary-down")
+	})
+	t.Run("delay", func(t *testing.T) {
+		t.Parallel()
+		b := newBooth(t)
+		b.bond("mode active-backup miimon 100 updelay 5000 downdelay 5000")
+		b.snap("ab-delay-up")
+		b.plug(0, "down")
+		b.snap("ab-delay-going-down")
+		b.snap("ab-delay-down")
+		b.plug(0, "up")
+		b.snap("ab-delay-going-back")
+	})
+}
