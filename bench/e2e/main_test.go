@@ -31,6 +31,7 @@ func build(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "tapbond")
+	os.Setenv("TAPBOND_RUN", filepath.Join(dir, "run"))
 	args := []string{"build", "-o", binary}
 	if labtest.RaceEnabled {
 		args = append(args, "-race")

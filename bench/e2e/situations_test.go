@@ -52,7 +52,7 @@ func newBooth(t *testing.T) *booth {
 	if err := os.Symlink(binary, dir+"/ip"); err != nil {
 		t.Fatal(err)
 	}
-	b.env = append(os.Environ(), "TAPBOND_RUN="+t.TempDir(), "PATH="+dir+":"+os.Getenv("PATH"))
+	b.env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 	for _, ns := range []string{b.ns, b.sw} {
 		b.sh("ip netns add " + ns)
 	}
@@ -68,6 +68,23 @@ func newBooth(t *testing.T) *booth {
 	b.sh("ip -n " + b.sw + " addr add 10.1.0.1/24 dev br0")
 	b.sh("ip -n " + b.sw + " link set br0 up")
 	return b
+}
+
+// daemon starts a daemon in the booth, rather than leave that to the first bond.
+func (b *booth) daemon() (stop func()) {
+	b.t.Helper()
+	cmd := exec.Command("ip", "netns", "exec", b.ns, binary, "daemon")
+	var said bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = b.env, &said, &said
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	return func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil || strings.Contains(said.String(), "DATA RACE") {
+			b.t.Errorf("daemon: %v\n%s", err, said.String())
+		}
+	}
 }
 
 // try runs a command line of the shell.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tapbond/tapbond/internal/control"
 )
 
@@ -36,8 +38,12 @@ func (s *Shell) add(ctx context.Context, words, whole []string) int {
 		}
 		defer leave()
 	}
-	if r.dev == "" {
+	switch {
+	case r.dev == "":
 		r.dev = "bond%d"
+	case len(r.dev) >= unix.IFNAMSIZ:
+		s.complain("Error: Attribute failed policy validation.")
+		return exitKernel
 	}
 	c, name, err := s.create(ctx, control.CreateRequest{Name: r.dev, Options: opts})
 	if err != nil {

@@ -66,12 +66,26 @@ func assigns(kind, slave string, opts []string) ([]option.Assign, error) {
 	words := slices.Clone(opts)
 	for i := 1; i < len(words); i++ {
 		words[i] = decimal(words[i])
+		if words[i-1] == "arp_ip_target" {
+			words[i] = padded(words[i])
+		}
 	}
 	if kind == "bond_slave" {
 		return option.ParseSlaveWords(slave, words)
 	}
 	out, _, err := option.ParseWords(words)
 	return out, err
+}
+
+// padded completes IPv4 addresses as ip does: 10.1 is 10.1.0.0.
+func padded(list string) string {
+	addrs := strings.Split(list, ",")
+	for i, a := range addrs {
+		if dots := strings.Count(a, "."); a != "" && dots < 3 && strings.Trim(a, "0123456789.") == "" {
+			addrs[i] = a + strings.Repeat(".0", 3-dots)
+		}
+	}
+	return strings.Join(addrs, ",")
 }
 
 // decimal rewrites a hexadecimal or octal number.

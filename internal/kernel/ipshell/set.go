@@ -25,6 +25,12 @@ func (s *Shell) set(ctx context.Context, words, whole []string) int {
 		s.complain("Cannot find device %q", r.dev)
 		return exitUser
 	}
+	if r.master != "" && p.bond(r.master) == nil {
+		if _, _, status := s.ask(ctx, "link", "show", "dev", r.master); status != exitOK {
+			s.complain("Error: argument %q is wrong: Device does not exist", r.master)
+			return exitSyntax
+		}
+	}
 	var opts []option.Assign
 	if r.kind != "" {
 		if status, ok := s.judge(ctx, r.kind, r.opts); !ok {

@@ -1,0 +1,362 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/kernel/ipshell"
+)
+
+// The answer matrix: what the kernel's driver answered to each of some 2,000
+// requests, in the form of ip (testdata/answers, see record.sh there) and in
+// that of its files (bond/option/testdata), is what the running program answers
+// on real interfaces. testdata/answers/deviations.txt lists every difference.
+
+// asking is a booth whose daemon serves, asked from this very process.
+type asking struct {
+	*booth
+	shell  ipshell.Shell
+	client *control.Client
+	out    bytes.Buffer
+}
+
+// startAsking moves the test's goroutine into the booth's namespace for good.
+func startAsking(t *testing.T) *asking {
+	t.Helper()
+	a := &asking{booth: newBooth(t)}
+	a.in("ip link set lo up")
+	runtime.LockOSThread() // never unlocked: the thread ends with the test
+	ns, err := netns.GetFromName(a.ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	if err := netns.Set(ns); err != nil {
+		t.Fatal(err)
+	}
+	stop := a.daemon()
+	t.Cleanup(stop)
+	if a.client, err = control.NewClient(); err != nil {
+		t.Fatal(err)
+	}
+	real, err := ipshell.FindReal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.shell = ipshell.Shell{
+		Stdin: strings.NewReader(""), Stdout: &a.out, Stderr: &a.out, Real: real,
+		Connect: func(context.Context) (ipshell.Client, error) { return a.client, nil },
+		Start:   func(context.Context) error { return fmt.Errorf("the daemon is gone") },
+	}
+	a.await()
+	return a
+}
+
+func (a *asking) await() {
+	a.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		err := a.client.Ping(a.t.Context())
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			a.t.Fatal(err)
+		}
+	}
+}
+
+// ip runs a command and returns its status and the first line it printed.
+func (a *asking) ip(words ...string) (status int, said string) {
+	a.out.Reset()
+	status = a.shell.Run(a.t.Context(), words)
+	said, _, _ = strings.Cut(strings.TrimSpace(a.out.String()), "\n")
+	return status, said
+}
+
+func (a *asking) must(words string) {
+	a.t.Helper()
+	if status, said := a.ip(strings.Fields(words)...); status != 0 {
+		a.t.Fatalf("ip %s: %d %s", words, status, said)
+	}
+}
+
+// fresh makes bond0 as the recording's section had it.
+func (a *asking) fresh(mode string, up bool) {
+	a.t.Helper()
+	a.ip("link", "del", "bond0")
+	for _, eth := range []string{"eth0", "eth1"} {
+		a.must("link set " + eth + " down")
+	}
+	if !up {
+		a.must("link add bond0 type bond mode " + mode)
+		return
+	}
+	a.must("link add bond0 type bond mode " + mode + " miimon 100")
+	for _, eth := range []string{"eth0", "eth1"} {
+		a.must("link set " + eth + " down master bond0")
+	}
+	a.must("link set bond0 up")
+}
+
+// reads is what an option reads, in the words of the recordings.
+func (a *asking) reads(option string) string {
+	a.t.Helper()
+	if option == "prio" {
+		a.out.Reset()
+		a.shell.Run(a.t.Context(), []string{"-d", "link", "show", "eth0"})
+		return regexp.MustCompile(` prio [-0-9]*`).FindString(a.out.String())
+	}
+	text, err := a.client.ReadFile(a.t.Context(), "bond0", option)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(text, "\n")
+}
+
+// differences are those that deviations.txt allows.
+type differences struct {
+	t     *testing.T
+	mu    sync.Mutex
+	lines []*difference
+}
+
+type difference struct {
+	section, request string // regular expressions
+	answer           string // ours
+	used             bool
+}
+
+func readDifferences(t *testing.T) *differences {
+	t.Helper()
+	data, err := os.ReadFile("testdata/answers/deviations.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &differences{t: t}
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		part := strings.Split(line, " | ")
+		if len(part) != 4 {
+			t.Fatalf("deviations.txt: want SECTION | REQUEST | OUR ANSWER | REASON: %s", line)
+		}
+		d.lines = append(d.lines, &difference{section: part[0], request: part[1], answer: part[2]})
+	}
+	return d
+}
+
+// allow reports whether answering so is a listed difference.
+func (d *differences) allow(section, request, answer string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lines {
+		if fits(l.section, section) && fits(l.request, request) && fits(l.answer, answer) {
+			l.used = true
+			return true
+		}
+	}
+	return false
+}
+
+func fits(pattern, text string) bool {
+	return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(text)
+}
+
+// unused complains of differences of a form that are listed and aren't there.
+func (d *differences) unused(form string) {
+	for _, l := range d.lines {
+		if !l.used && strings.HasPrefix(l.section, form) {
+			d.t.Errorf("listed, but no difference: %s | %s", l.section, l.request)
+		}
+	}
+}
+
+var (
+	ipRequest = regexp.MustCompile(`^\$ ip (.*) -> (\d+)$`)
+	reading   = regexp.MustCompile(`^(\w+) reads: ?(.*)$`)
+)
+
+// TestAnswersToIP replays the recordings in the form of ip.
+func TestAnswersToIP(t *testing.T) {
+	d := readDifferences(t)
+	t.Cleanup(func() { d.unused("ip") })
+	for mode := range 4 {
+		data, err := os.ReadFile(fmt.Sprintf("testdata/answers/mode%d.txt", mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(data), "# ")[1:] {
+			section, rest, _ := strings.Cut(part, "\n")
+			if section[:4] != "mode" {
+				t.Fatalf("section %q", section)
+			}
+			t.Run(section, func(t *testing.T) {
+				t.Parallel()
+				r := ipReplay{asking: startAsking(t), d: d, section: section, mode: fmt.Sprint(mode), up: strings.Contains(section, "up")}
+				r.run(strings.Split(rest, "\n"))
+			})
+		}
+	}
+}
+
+// ipReplay is one section of a recording under way.
+type ipReplay struct {
+	*asking
+	d       *differences
+	section string
+	mode    string
+	up      bool
+
+	request   string // the one that isn't judged yet
+	want, got string
+	changed   bool // it was accepted by one or the other
+}
+
+func (r *ipReplay) run(lines []string) {
+	r.fresh(r.mode, r.up)
+	asked := 0
+	for i, line := range lines {
+		if m := ipRequest.FindStringSubmatch(line); m != nil {
+			r.judge()
+			asked++
+			said := ""
+			if text, ok := strings.CutPrefix(lines[i+1], "    | "); ok {
+				said = " " + text
+			}
+			r.ask(m[1], m[2]+said)
+		}
+		if m := reading.FindStringSubmatch(line); m != nil && r.want == r.got {
+			r.want, r.got = r.want+" and reads "+m[2], r.got+" and reads "+r.reads(m[1])
+		}
+	}
+	r.judge()
+	if asked < 200 {
+		r.t.Errorf("only %d requests", asked)
+	}
+}
+
+func (r *ipReplay) ask(request, want string) {
+	if request == "link set eth1 master bond0" && !r.up {
+		r.must("link set eth1 up") // the recording did so, too
+	}
+	status, said := r.ip(unquote(request)...)
+	r.request, r.want, r.got = request, want, fmt.Sprint(status)
+	if said != "" {
+		r.got += " " + said
+	}
+	r.changed = status == 0 || r.want != r.got
+	if strings.HasPrefix(request, "link add b1") && status == 0 {
+		r.must("link del b1")
+	}
+}
+
+// judge compares the answers to the last request, and makes a new bond if it
+// changed this one.
+func (r *ipReplay) judge() {
+	if r.request == "" {
+		return
+	}
+	if r.want != r.got && !r.d.allow("ip, "+r.section, r.request, r.got) {
+		r.t.Errorf("%s\n$ ip %s\ndriver:  %s\ntapbond: %s", r.section, r.request, r.want, r.got)
+	}
+	if r.changed {
+		r.fresh(r.mode, r.up)
+	}
+	r.request = ""
+}
+
+// unquote undoes the shell's quoting of words, as far as the recordings need it.
+func unquote(line string) []string {
+	words := strings.Split(line, " ")
+	for i, w := range words {
+		if w == "''" {
+			words[i] = ""
+		}
+		words[i] = strings.ReplaceAll(words[i], `\`, "")
+	}
+	return words
+}
+
+var sysfsRequest = regexp.MustCompile(`^(\w+) <- '(.*)' +(ok|[A-Z][a-z]\S*(?: \S+)*)? *reads: ?(.*)$`)
+
+// TestAnswersToSysfs replays the recordings in the form of the driver's files.
+// They go on from request to request; where an option isn't built yet and the
+// driver took it, what it reads is left aside until we take one too.
+func TestAnswersToSysfs(t *testing.T) {
+	d := readDifferences(t)
+	t.Cleanup(func() { d.unused("sysfs") })
+	for mode := range 4 {
+		data, err := os.ReadFile(fmt.Sprintf("../../bond/option/testdata/writes-mode%d.txt", mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split("\n"+string(data), "\n# ")[1:] {
+			section, rest, _ := strings.Cut(part, "\n")
+			t.Run(section, func(t *testing.T) {
+				t.Parallel()
+				a := startAsking(t)
+				a.fresh(fmt.Sprint(mode), strings.Contains(section, "up"))
+				a.replayWrites(d, section, strings.Split(rest, "\n"))
+			})
+		}
+	}
+}
+
+func (a *asking) replayWrites(d *differences, section string, lines []string) {
+	asked := 0
+	apart := map[string]bool{} // options that the driver set and we couldn't
+	for _, line := range lines {
+		m := sysfsRequest.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		asked++
+		name, want, reads := m[1], m[3], m[4]
+		request := name + " <- '" + m[2] + "'"
+		got := a.write(name, m[2])
+		if got != want && !d.allow("sysfs, "+section, request, got) {
+			a.t.Errorf("%s\n%s\ndriver:  %s\ntapbond: %s", section, request, want, got)
+		}
+		if got != want {
+			apart[name] = true
+		} else if got == "ok" {
+			delete(apart, name)
+		}
+		if is := a.reads(name); !apart[name] && is != reads && !d.allow("sysfs, "+section, request, got+" and reads "+is) {
+			a.t.Errorf("%s\n%s\ndriver reads:  %s\ntapbond reads: %s", section, request, reads, is)
+		}
+	}
+	if asked < 150 {
+		a.t.Errorf("only %d requests", asked)
+	}
+}
+
+// write is a write to a file of the driver, and what a shell says of it.
+func (a *asking) write(name, value string) string {
+	err := a.client.SetSysfs(a.t.Context(), "bond0", []option.Assign{{Option: name, Value: value + "\n"}})
+	var no *control.Error
+	switch {
+	case err == nil:
+		return "ok"
+	case !errors.As(err, &no):
+		a.t.Fatal(err)
+	case no.Message == "bond0: option "+name+": not supported yet":
+		return "not supported yet"
+	}
+	return no.WriteText()
+}
