@@ -1,14 +1,14 @@
 # The words are explained in README.md and CONTRIBUTING.md.
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# Debian packages that the tests need: the race detector's compiler. For the
-# rest they need a kernel.
-DEBS     := gcc libc6-dev
+# Debian packages that the tests need: the race detector's compiler, and the ip
+# command that ours stands in front of. For the rest they need a kernel.
+DEBS     := gcc libc6-dev iproute2 iputils-ping
 FUZZTIME ?= 5s
 
 export GOFLAGS ?= -trimpath
 
-.PHONY: build install demo test check unit race alloc fuzz net deps soak clean
+.PHONY: build install demo test check unit race alloc fuzz net deps soak selftests clean
 
 build:
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/tapbond ./cmd/tapbond
@@ -49,9 +49,13 @@ fuzz:
 	@.ci/fuzz $(FUZZTIME)
 
 # The minutes-long forms of what test does briefly.
-soak: build
+soak: build selftests
 	TAPBOND_SOAK=1 $(GO) test -count=1 -timeout 1h -v -run 'Ledger|Failover|Planned|Slow' ./bench/e2e
 	TAPBOND_SOAK=1 $(GO) test -race -count=1 -timeout 1h -v -run 'ReleaseAndEnslave' ./bench/e2e
+
+# The kernel's own bonding selftests, from its source package.
+selftests: build
+	bench/selftests/run bin/tapbond
 
 clean:
 	rm -rf bin

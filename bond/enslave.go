@@ -181,6 +181,7 @@ func (e *enslaving) join() {
 	queues := b.dev.Queues()
 	s.rx = newRxWorker(s.slot, s.port, queues[s.slot%len(queues)], &b.snap)
 	s.rxDone = make(chan struct{})
+	s.fresh = true
 	b.slaves = append(b.slaves, s)
 	b.dirty = true
 	s.since = b.now()
@@ -195,6 +196,7 @@ func (e *enslaving) join() {
 	} else {
 		e.welcome()
 	}
+	s.fresh = false
 	b.engine.claim(s.index, b)
 	b.stepMII(monitor.Tick{}) // a lone slave doesn't wait for updelay
 	go b.runRx(s)

@@ -36,7 +36,7 @@ func (b *Bond) reselect(why string) {
 			c.primary = i
 		}
 		c.slaves = append(c.slaves, candidate{
-			link: s.link, usable: s.usable(), remaining: b.ticksLeft(s), prio: s.prio, speed: s.speed,
+			link: s.link, usable: s.usable(), remaining: b.delayLeft(s), prio: s.prio, speed: s.speed,
 		})
 	}
 	got := c.choose()
@@ -57,14 +57,14 @@ func (b *Bond) reselect(why string) {
 	}
 }
 
-// ticksLeft is what s has to wait for updelay as the kernel counts it: in whole
-// ticks of miimon, which don't pass while the bond is down.
-func (b *Bond) ticksLeft(s *slave) time.Duration {
-	tick := ms(uint64(b.vals.Miimon))
-	if !b.up || tick == 0 {
+// delayLeft is what s still waits for updelay. The kernel counts it in ticks,
+// the first of which a new slave has yet to see, and which don't pass while the
+// bond is down.
+func (b *Bond) delayLeft(s *slave) time.Duration {
+	if !b.up || s.fresh {
 		return ms(b.vals.Updelay())
 	}
-	return (b.mii.Remaining(b.now(), s.id) + tick - 1) / tick * tick
+	return b.mii.Remaining(b.now(), s.id)
 }
 
 // members are the slaves that are here to stay, in list order.

@@ -1,9 +1,13 @@
 package bond
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -52,4 +56,48 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
 	}
+}
+
+// With nothing else to use, a link that has just come back is used at once,
+// whatever updelay is; a slave that has just been added to a bond that is down
+// is not.
+func TestUpdelayIsSkippedWhereNothingElseIsUp(t *testing.T) {
+	for _, mode := range []string{"active-backup", "balance-xor"} {
+		run(t, "mode "+mode+" miimon 100 updelay 5000", two, func(r *rig) {
+			expect(t, mode+": carrier", r.state().Carrier, true)
+			r.sys.plug("eth0", false)
+			pass(time.Second)
+			r.sys.plug("eth0", true)
+			synctest.Wait()
+			r.sys.plug("eth1", false)
+			synctest.Wait()
+			st := r.state()
+			expect(t, mode+": eth0", st.Slaves[0].MIIStatus, "UP")
+			expect(t, mode+": carrier", st.Carrier, true)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		e := NewEngine(newFakeSystem(two...), NewBus(), nil)
+		options, _, _ := option.ParseWords(strings.Fields("mode active-backup miimon 100 updelay 5000"))
+		b, err := e.Create(t.Context(), Config{Name: "bond0", Options: options})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range two {
+			if err := b.Enslave(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+			pass(time.Second)
+		}
+		st, _ := b.State()
+		expect(t, "active slave of a bond that is down", st.Active, "")
+		if err := b.SetUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		st, _ = b.State()
+		expect(t, "and once it is up", st.Active, "eth0")
+		if err := e.CloseAll(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -40,6 +40,7 @@ type slave struct {
 	queueID  uint16
 	failures uint32
 
+	fresh   bool      // being added: the link monitor has not looked at it again
 	leaving bool      // being released: receives for a last moment, transmits nothing
 	drain   time.Time // until when frames under way are still taken after losing the active role
 

@@ -60,13 +60,15 @@ func (l *LogFile) Remove() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.file.Close()
-	_ = os.Remove(l.path)
-	_ = os.Remove(l.path + ".1")
+	removeLog(l.path)
 }
 
 // RemoveLog removes the log of a daemon that is no more.
-func RemoveLog(dir string) {
-	path := filepath.Join(dir, logName)
+func RemoveLog(dir string) { removeLog(filepath.Join(dir, logName)) }
+
+// removeLog removes a log, and its folder if nothing else is there.
+func removeLog(path string) {
 	_ = os.Remove(path)
 	_ = os.Remove(path + ".1")
+	_ = os.Remove(filepath.Dir(path))
 }
