@@ -186,5 +186,8 @@ func unreachable(err error) error {
 			return ErrNoServer
 		}
 	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("control socket: %w (root may, and the group given to `tapbond daemon --group`)", os.ErrPermission)
+	}
 	return err
 }

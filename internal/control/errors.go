@@ -43,8 +43,8 @@ func (e *Error) WriteText() string {
 // IPText is the line ip prints: "Error: invalid option value." or "RTNETLINK
 // answers: Operation not permitted".
 func (e *Error) IPText() string {
-	if e.Errno == 0 && e.Ext == "" {
-		return "Error: " + e.Message
+	if e.Ext == "" && (e.Errno == 0 || e.Errno == unix.ENOENT) {
+		return "Error: " + e.Message + "." // nothing a kernel would say
 	}
 	as := option.Error{Errno: e.Errno, Ext: e.Ext}
 	return as.IPText()

@@ -126,6 +126,8 @@ func (s *Shell) refused(err error) int {
 	switch {
 	case errors.As(err, &no):
 		s.complain("%s", no.IPText())
+	case errors.Is(err, os.ErrPermission):
+		s.complain("RTNETLINK answers: Operation not permitted")
 	case errors.Is(err, control.ErrNoServer):
 		s.complain("Error: %v.", err)
 	default:
@@ -174,11 +176,6 @@ func (p *picture) slave(name string) (*bond.State, *bond.SlaveState) {
 		}
 	}
 	return nil, nil
-}
-
-func (p *picture) ours(name string) bool {
-	_, slave := p.slave(name)
-	return slave != nil || p.bond(name) != nil
 }
 
 // settled has the daemon follow what the installed ip did, so that what a
