@@ -1,6 +1,7 @@
 package tap
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -43,7 +44,11 @@ func openWater(name string) (*water.Interface, error) {
 	cfg.Name = name
 	cfg.Persist = true
 	cfg.MultiQueue = true
-	return water.New(cfg)
+	ifce, err := water.New(cfg)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("/dev/net/tun: %w (the tun module is missing, or the container isn't given the device)", err)
+	}
+	return ifce, err
 }
 
 // attachPlain attaches a queue that carries bare frames: water's own file.
