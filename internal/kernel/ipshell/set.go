@@ -31,6 +31,10 @@ func (s *Shell) set(ctx context.Context, words, whole []string) int {
 			return exitSyntax
 		}
 	}
+	if r.netns != "" && p.bond(r.dev) != nil {
+		s.complain("RTNETLINK answers: Invalid argument") // a bond stays in its namespace
+		return exitKernel
+	}
 	var opts []option.Assign
 	if r.kind != "" {
 		if status, ok := s.judge(ctx, r.kind, r.opts); !ok {
@@ -50,6 +54,8 @@ func (s *Shell) concerns(p *picture, r *request) bool {
 	switch {
 	case r.dev == "":
 		return false
+	case r.netns != "" && r.kind == "":
+		return slave != nil || p.bond(r.dev) != nil
 	case r.kind == "bond":
 		return p.bond(r.dev) != nil && !helps(r)
 	case r.kind == "bond_slave":
@@ -90,7 +96,7 @@ func (s *Shell) change(ctx context.Context, p *picture, r *request, opts []optio
 	if name := renamed(r); name != "" {
 		dev = name
 	}
-	if owner != nil && (r.nomaster || r.master != "" && r.master != owner.Name) {
+	if owner != nil && (r.nomaster || r.netns != "" || r.master != "" && r.master != owner.Name) {
 		if err := p.client.Release(ctx, owner.Name, dev); err != nil {
 			return s.refused(err)
 		}

@@ -179,6 +179,8 @@ func TestChanges(t *testing.T) {
 			{"link set eth1 mtu 1200 master bond0 up", 0, "enslave bond0 eth1; sync", "link show eth1", "mtu 1200"},
 			{"link set eth0 nomaster", 0, "release bond0 eth0; sync", "", ""},
 			{"link set eth0 master br0", 0, "release bond0 eth0; sync", "link show master br0", "eth0"},
+			{"link set bond0 netns 1", 2, "", "link show bond0", "bond0"},
+			{"link set eth0 netns nothing", 255, "release bond0 eth0; sync", "", ""},
 			{"link set eth0 master nothing", 255, "", "", ""},
 			{"link set eth0 mtu 1280", 0, "sync", "link show eth0", "mtu 1280"},
 			{"link set eth1 alias x", 0, "sync", "link show eth1", "alias x"},
