@@ -179,7 +179,7 @@ func TestRunRefuses(t *testing.T) {
 	b := &bed{t: t, lab: benchtest.Build(t, lab.Topology{Slaves: 2, SlavesUp: true})}
 	for _, tt := range []struct{ args, want string }{
 		{"run bond0 mode active-backup slaves eth0", "bond0: (slave eth0): Device can not be enslaved while up"},
-		{"run eth0", "tap eth0: file exists"},
+		{"run eth0", "eth0: file exists"},
 		{"run bond0 mode 7", "bond0: option mode: invalid value (7)"},
 		{"run bond0 mode 802.3ad", "bond0: option mode: not supported yet"},
 		{"run a-name-much-too-long", "tap: invalid interface name (a-name-much-too-long): invalid argument"},

@@ -34,6 +34,7 @@ func build(m *testing.M) int {
 	os.Setenv("TAPBOND_RUN", filepath.Join(dir, "run"))
 	args := []string{"build", "-o", binary}
 	if labtest.RaceEnabled {
+		os.Setenv("GORACE", "atexit_sleep_ms=0") // else each command would take a second more
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "../../cmd/tapbond")...).CombinedOutput(); err != nil {

@@ -98,6 +98,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		err = errors.Join(err, engine.CloseAll(stopCtx))
 	}()
 	var own <-chan struct{}
+	var name string
 	if o.Setup != nil {
 		b, err := o.Setup(ctx, engine)
 		if err != nil {
@@ -105,7 +106,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		if b != nil {
-			own = b.Done()
+			own, name = b.Done(), b.Name()
 		}
 	}
 	o.Log.Info("serving this network namespace", "socket", listener.Addr().String(), "bonds", len(engine.Bonds()))
@@ -121,7 +122,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			_, _ = sdnotify.SdNotify(false, sdnotify.SdNotifyStopping)
 			return nil
 		case <-own:
-			return errors.New("the bond was deleted")
+			return fmt.Errorf("%s was deleted", name)
 		case err := <-failed:
 			keep = true // a fault of ours is no reason to cut anybody off
 			return fmt.Errorf("serving ended: %w", err)
