@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tapbond/tapbond/bond"
 )
@@ -30,6 +31,7 @@ const maxSize = 4 << 20
 type envelope struct {
 	Format  string          `json:"format"`
 	Version int             `json:"version"`
+	Boot    string          `json:"boot"` // interface indexes mean nothing after another boot
 	SHA256  string          `json:"sha256"`
 	State   json.RawMessage `json:"state"`
 }
@@ -155,7 +157,7 @@ func encode(records []bond.Record) ([]byte, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(state)
-	data, err := json.Marshal(envelope{format, version, hex.EncodeToString(sum[:]), state})
+	data, err := json.Marshal(envelope{format, version, bootID(), hex.EncodeToString(sum[:]), state})
 	return append(data, '\n'), err
 }
 
@@ -170,6 +172,9 @@ func decode(data []byte) ([]bond.Record, error) {
 	if e.Version != version {
 		return nil, fmt.Errorf("version %d, this program knows %d", e.Version, version)
 	}
+	if e.Boot != bootID() {
+		return nil, errors.New("from before the last boot")
+	}
 	sum := sha256.Sum256(e.State)
 	if e.SHA256 != hex.EncodeToString(sum[:]) {
 		return nil, errors.New("corrupted: the checksum differs")
@@ -179,4 +184,10 @@ func decode(data []byte) ([]bond.Record, error) {
 		return nil, fmt.Errorf("corrupted: %w", err)
 	}
 	return records, nil
+}
+
+// bootID is the kernel's name for this boot, empty where it tells none.
+func bootID() string {
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id))
 }

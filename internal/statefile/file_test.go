@@ -83,6 +83,7 @@ func breakages(data []byte) map[string][]byte {
 		"garbage":       bytes.Repeat([]byte{0xff, 0}, 100),
 		"not ours":      []byte(`{"hello":"world"}`),
 		"other version": bytes.Replace(data, []byte(`"version":1`), []byte(`"version":2`), 1),
+		"earlier boot":  bytes.Replace(data, []byte(bootID()), []byte("11111111-1111-1111-1111-111111111111"), 1),
 		"huge":          bytes.Repeat([]byte(" "), maxSize+1),
 	}
 }
