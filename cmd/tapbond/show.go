@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/daemon"
 )
 
@@ -65,6 +66,9 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 	}
 	fmt.Fprintf(w, "  link          %s  mtu %d  %s\n", st.MAC, st.MTU, datapath(st))
 	fmt.Fprintf(w, "  monitor       %s\n", monitorText(st))
+	if text := settingsText(st); text != "" {
+		fmt.Fprintf(w, "  options       %s\n", text)
+	}
 	fmt.Fprintf(w, "  traffic       tx %d frames %s, rx %d frames %s\n",
 		st.Traffic.TxFrames, octets(st.Traffic.TxOctets), st.Traffic.RxFrames, octets(st.Traffic.RxOctets))
 	if len(st.Slaves) > 0 {
@@ -134,6 +138,22 @@ func monitorText(st *bond.State) string {
 		}
 	}
 	return text
+}
+
+// shownElsewhere are options that the screen tells in other places.
+var shownElsewhere = []string{"mode", "active_slave", "slaves", "miimon", "updelay", "downdelay"}
+
+// settingsText are the options that somebody has set to other than the default.
+func settingsText(st *bond.State) string {
+	var words []string
+	for _, o := range option.All() {
+		v := st.Settings[o.Name]
+		if o.Scope != option.ScopeBond || v == "" || v == defaultOf(o) || slices.Contains(shownElsewhere, o.Name) {
+			continue
+		}
+		words = append(words, o.Name+" "+v)
+	}
+	return strings.Join(words, ", ")
 }
 
 func speed(s bond.SlaveState) string {

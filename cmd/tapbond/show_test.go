@@ -15,7 +15,7 @@ func TestShow(t *testing.T) {
 	st := bond.State{
 		Name: "bond0", MAC: "02:00:00:00:00:01", MTU: 1500, Up: true, Carrier: true, Offload: true, Queues: 1, Mode: "active-backup",
 		Active: "eth1", ActiveAt: now.Add(-90 * time.Second), ActiveWhy: "active slave lost its link", Failovers: 3,
-		Settings: map[string]string{"miimon": "100", "updelay": "200", "downdelay": "0"},
+		Settings: map[string]string{"miimon": "100", "updelay": "200", "downdelay": "0", "num_grat_arp": "3", "xmit_hash_policy": "layer2"},
 		Traffic:  bond.Traffic{TxFrames: 12, TxOctets: 1234, RxFrames: 5, RxOctets: 999},
 		Drops:    map[string]uint64{"tx_full": 2, "rx_inactive": 7},
 		Slaves: []bond.SlaveState{
@@ -30,6 +30,7 @@ func TestShow(t *testing.T) {
   active slave  eth1 for 1m30s (active slave lost its link), 3 failovers
   link          02:00:00:00:00:01  mtu 1500  offloads passed through, 1 queue(s)
   monitor       carrier, by events and polling, miimon 100 ms, updelay 200 ms
+  options       num_grat_arp 3
   traffic       tx 12 frames 1.2KB, rx 5 frames 999B
 
   SLAVE  STATE   LINK  SPEED       CARRIES  FAILURES  TX     RX  SINCE  WHY
