@@ -44,9 +44,10 @@ func (k *keeper) kick() {
 	}
 }
 
-// keepEvery bounds how often what happens by itself is saved: a link that
-// flaps must not keep the disk busy.
-const keepEvery = 20 * time.Millisecond
+// keepAfter is how long what happens by itself waits to be saved. In the moment
+// of a failover the processor has better things to do, and a link that flaps
+// must not keep the disk busy.
+const keepAfter = 50 * time.Millisecond
 
 // run saves what was kicked for, until ctx ends.
 func (k *keeper) run(ctx context.Context) {
@@ -56,12 +57,12 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		case <-k.kicked:
 		}
-		k.flush()
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(keepEvery):
+		case <-time.After(keepAfter):
 		}
+		k.flush()
 	}
 }
 
