@@ -313,3 +313,41 @@ func TestBrokenStateFiles(t *testing.T) {
 	}
 	s.down()
 }
+
+// Killed at any moment of a bond's life, on real interfaces: cleanup leaves the
+// host as it was, and after a takeover so does an end in order.
+func TestKilledAnywhere(t *testing.T) {
+	s := serve(t, lab.Topology{Slaves: 2})
+	life := "link add bond0 type bond mode active-backup miimon 100\nlink set eth0 master bond0\nlink set eth1 master bond0\n" +
+		"link set bond0 up\nlink set bond0 type bond active_slave eth1\nlink set eth0 nomaster\nlink set eth0 master bond0\nlink del bond0\n"
+	for i := range pick(14, 60) {
+		cmd := s.lab.A.Command(t.Context(), binary, "ip", "-batch", "-")
+		cmd.Stdin = strings.NewReader(life)
+		s.must(cmd.Start())
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = cmd.Wait() }()
+		select {
+		case <-ended:
+		case <-time.After(time.Duration(i*pick(25, 5)) * time.Millisecond):
+		}
+		s.kill() // the batch too
+		<-ended
+		if i%2 == 0 {
+			if out, err := s.tapbond("cleanup"); err != nil {
+				t.Fatalf("round %d: %v %s", i, err, out)
+			}
+		} else {
+			s.daemon()
+			if err := s.client.Delete(t.Context(), "bond0"); err != nil && !errors.Is(err, unix.ENODEV) {
+				t.Fatalf("round %d: %v", i, err)
+			}
+			s.down()
+		}
+		s.clean()
+		if t.Failed() {
+			t.Fatalf("round %d\n%s", i, s.proc.Output())
+		}
+		s.daemon()
+	}
+	s.down()
+}
