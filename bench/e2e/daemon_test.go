@@ -74,7 +74,9 @@ func (s *served) kill() {
 	pids, err := s.lab.A.Processes()
 	s.must(err)
 	for _, pid := range pids {
-		s.must(unix.Kill(pid, unix.SIGKILL))
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			s.t.Fatal(err)
+		}
 	}
 	<-s.proc.Done()
 }
