@@ -3,6 +3,7 @@ package bond
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -268,6 +269,29 @@ func TestAdoptWithTheActiveSlaveDown(t *testing.T) {
 		}
 		if err := e.CloseAll(context.Background()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// An engine that ends for want of bonds makes none that would end with it.
+func TestRetire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := NewEngine(newFakeSystem(), NewBus(), nil)
+		b, err := e.Create(t.Context(), Config{Name: "bond0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Retire() {
+			t.Error("retired with a bond")
+		}
+		if err := b.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !e.Retire() {
+			t.Error("not retired without a bond")
+		}
+		if _, err := e.Create(t.Context(), Config{Name: "bond0"}); !errors.Is(err, ErrRetired) {
+			t.Errorf("a bond of a retired engine: %v", err)
 		}
 	})
 }

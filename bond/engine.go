@@ -25,6 +25,21 @@ type Engine struct {
 	bonds map[string]*Bond
 	// links says whose an interface index is: a bond's TAP or its slave.
 	links map[int]*Bond
+
+	retired bool
+}
+
+// ErrRetired answers who wants a bond of an engine that has ended for want of
+// bonds. Another process serves him.
+var ErrRetired = errors.New("ending: there was no bond any more")
+
+// Retire ends an engine that has no bond, nor is making one: it makes none from
+// now on. With one it does nothing and returns false.
+func (e *Engine) Retire() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.retired = e.retired || len(e.bonds) == 0
+	return e.retired
 }
 
 // NewEngine returns an engine without bonds. What must outlive the process goes
@@ -62,6 +77,10 @@ func (e *Engine) Create(ctx context.Context, cfg Config) (*Bond, error) {
 		return e.createNumbered(ctx, cfg, before, after)
 	}
 	e.mu.Lock()
+	if e.retired {
+		e.mu.Unlock()
+		return nil, ErrRetired
+	}
 	if e.bonds[cfg.Name] != nil {
 		e.mu.Unlock()
 		return nil, fmt.Errorf("%s: %w", cfg.Name, unix.EEXIST)
@@ -133,18 +152,6 @@ func (e *Engine) Bonds() []*Bond {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].index < out[j].index })
 	return out
-}
-
-// Busy reports whether a bond is being made.
-func (e *Engine) Busy() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, b := range e.bonds {
-		if b == reserved {
-			return true
-		}
-	}
-	return false
 }
 
 // Delete releases a bond's slaves and removes its TAP.

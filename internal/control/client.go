@@ -173,6 +173,9 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 		return resp, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		return nil, ErrNoServer // it is ending
+	}
 	said := new(Error)
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxRequest)).Decode(said); err != nil || said.Message == "" {
 		return nil, fmt.Errorf("%s %s: %s", method, path, resp.Status)

@@ -63,6 +63,8 @@ func answerFor(err error) *Error {
 		out.Errno, out.Ext, out.Log = opt.Errno, opt.Ext, opt.LogLines
 	case errors.As(err, &enslave):
 		out.Errno, out.Ext, out.Log = enslave.Errno, enslave.Message, []string{enslave.LogLine()}
+	case errors.Is(err, bond.ErrRetired):
+		out.Errno = unix.ESHUTDOWN
 	case errors.Is(err, bond.ErrGone):
 		out.Errno = unix.ENODEV
 	default:
@@ -79,6 +81,8 @@ func status(errno unix.Errno) int {
 		return http.StatusForbidden
 	case unix.EBUSY, unix.EEXIST, unix.ENOTEMPTY:
 		return http.StatusConflict
+	case unix.ESHUTDOWN:
+		return http.StatusServiceUnavailable
 	case 0:
 		return http.StatusInternalServerError
 	}

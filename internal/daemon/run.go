@@ -132,9 +132,10 @@ func Run(ctx context.Context, o Options) (err error) {
 			o.Log.Warn("the network namespace was deleted, nobody else is in it")
 			return nil
 		}
-		if !o.Transient || len(engine.Bonds()) > 0 || engine.Busy() {
+		switch {
+		case !o.Transient || len(engine.Bonds()) > 0:
 			idle = time.Now()
-		} else if time.Since(idle) > idleTime {
+		case time.Since(idle) > idleTime && engine.Retire():
 			return nil
 		}
 	}
