@@ -9,7 +9,7 @@ import (
 	"github.com/tapbond/tapbond/bond/option"
 )
 
-// info is what ip -d tells of a bond: each entry is a word of the text with its
+// info is one thing that ip -d tells of a bond or slave: a word of the text with its
 // value, and a member of the JSON.
 type info struct {
 	word string // in the text; "" for JSON alone

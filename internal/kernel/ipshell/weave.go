@@ -86,7 +86,7 @@ func (w *weaver) text(in string) string {
 
 // flagged puts a flag, and a master, into a link's first line.
 func flagged(b string, m []int, flag, master string) string {
-	flags := strings.Join(withFlag(split2(b[m[10]:m[11]]), flag), ",")
+	flags := strings.Join(withFlag(flagList(b[m[10]:m[11]]), flag), ",")
 	end := m[1]
 	rest := b[end:]
 	mid := b[m[11]:end]
@@ -96,7 +96,8 @@ func flagged(b string, m []int, flag, master string) string {
 	return b[:m[10]] + flags + mid + rest
 }
 
-func split2(flags string) []string {
+// flagList is the flags of a text; of an empty one none.
+func flagList(flags string) []string {
 	if flags == "" {
 		return nil
 	}
@@ -131,7 +132,7 @@ func (w *weaver) brief(in string) string {
 			flag = "SLAVE"
 		}
 		if m := briefHead.FindStringSubmatchIndex(line); flag != "" && m != nil {
-			line = line[:m[6]] + strings.Join(withFlag(split2(line[m[6]:m[7]]), flag), ",") + line[m[7]:]
+			line = line[:m[6]] + strings.Join(withFlag(flagList(line[m[6]:m[7]]), flag), ",") + line[m[7]:]
 		}
 		out.WriteString(line)
 	}

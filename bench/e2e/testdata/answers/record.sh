@@ -1,6 +1,6 @@
 #!/bin/bash
-# record.sh DIR [MODES]: ask the kernel's bonding driver, by ip, what the test of this name asks
-# tapbond, and write DIR/modeN.txt. Run it as root on a kernel that has the
+# record.sh DIR [MODES]: ask the kernel's bonding driver, by ip, what
+# answers_test.go asks tapbond, and write DIR/modeN.txt. Run it as root on a kernel that has the
 # driver (the recordings here are of Linux 6.1.176 with iproute2 6.1.0 in
 # User-Mode Linux), in a namespace without bond0, eth0 and eth1.
 #
