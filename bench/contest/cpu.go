@@ -1,0 +1,130 @@
+package contest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// threadTime is the processor time of all of a process's threads, to the
+// nanosecond (the scheduler's account; a ended thread's is not in it).
+func threadTime(pid int) (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	if len(files) == 0 {
+		return 0, fmt.Errorf("process %d has ended", pid)
+	}
+	var sum time.Duration
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return 0, err
+		}
+		field, _, _ := strings.Cut(string(b), " ")
+		ns, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", f, err)
+		}
+		sum += time.Duration(ns)
+	}
+	return sum, nil
+}
+
+// meter measures processor time: a contender's, and what the machine did for
+// nobody of ours.
+type meter struct {
+	pids    []int
+	engine  time.Duration
+	began   time.Time
+	machine machineTime
+}
+
+// machineTime is the machine's since its start, all processors together.
+type machineTime struct {
+	busy  time.Duration // processes', ours and others'
+	steal time.Duration // other machines'
+}
+
+func startMeter(pids []int) (*meter, error) {
+	m := &meter{pids: pids, began: time.Now()}
+	var err error
+	if m.engine, err = m.sum(); err != nil {
+		return nil, err
+	}
+	m.machine, err = readMachine()
+	return m, err
+}
+
+func (m *meter) sum() (sum time.Duration, err error) {
+	for _, pid := range m.pids {
+		t, err := threadTime(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += t
+	}
+	return sum, nil
+}
+
+// usage is what a meter measured.
+type usage struct {
+	engine time.Duration // of the contender's processes
+	wall   time.Duration
+	stolen float64 // processors that other machines took meanwhile
+}
+
+func (m *meter) stop() (usage, error) {
+	engine, err := m.sum()
+	if err != nil {
+		return usage{}, err
+	}
+	now, err := readMachine()
+	if err != nil {
+		return usage{}, err
+	}
+	u := usage{engine: engine - m.engine, wall: time.Since(m.began)}
+	u.stolen = (now.steal - m.machine.steal).Seconds() / u.wall.Seconds()
+	return u, nil
+}
+
+const userHz = 100 // of /proc/stat, on every architecture
+
+// readMachine reads the first line of /proc/stat.
+func readMachine() (machineTime, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return machineTime{}, err
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	fields := strings.Fields(string(line))
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return machineTime{}, fmt.Errorf("/proc/stat: %q", line)
+	}
+	tick := func(i int) time.Duration {
+		n, _ := strconv.ParseInt(fields[i], 10, 64)
+		return time.Duration(n) * time.Second / userHz
+	}
+	return machineTime{busy: tick(1) + tick(2) + tick(3) + tick(6) + tick(7), steal: tick(8)}, nil
+}
+
+// foreignLoad waits and tells how many processors are busy while nothing of
+// ours is: what the machine does besides.
+func foreignLoad(d time.Duration) (float64, error) {
+	before, err := readMachine()
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(d)
+	after, err := readMachine()
+	return (after.busy + after.steal - before.busy - before.steal).Seconds() / d.Seconds(), err
+}

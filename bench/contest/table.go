@@ -1,0 +1,85 @@
+package contest
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteTable writes the result for people: a row per figure, a column per
+// contender, each with the median and, from the first contender on, its ratio.
+func (r *Result) WriteTable(w io.Writer) error {
+	fmt.Fprintf(w, "tapbond %s, %s, kernel %s, %d processors, %s, TCP by %s\n",
+		r.Version, r.Began.Format("2006-01-02 15:04 MST"), r.Machine.Kernel, r.Machine.Processors, r.Machine.Go, r.Machine.TCP)
+	foreign := summarize(r.Foreign)
+	fmt.Fprintf(w, "medians of %d interleaved rounds; in brackets the ratio to %s, round by round\nother load before the rounds: %.2f processors in the median, %.2f at most\n\n",
+		r.Rounds, r.reference(), foreign.Median, foreign.Max)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "\t%s\n", strings.Join(r.Contenders, "\t"))
+	for _, m := range r.Metrics {
+		fmt.Fprintf(t, "%s %s", m.Name, m.Unit)
+		for _, c := range r.Contenders {
+			fmt.Fprintf(t, "\t%s", r.cell(c, m))
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, c := range r.Contenders {
+		if note := r.Notes[c]; note != "" {
+			fmt.Fprintf(w, "\n%s: %s", c, note)
+		}
+	}
+	for _, c := range sortedKeys(r.Absent) {
+		fmt.Fprintf(w, "\n%s: absent: %s", c, r.Absent[c])
+	}
+	for _, f := range r.Failed {
+		fmt.Fprintf(w, "\nfailed: %s", strings.ReplaceAll(f, "\n", "; "))
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+func (r *Result) reference() string {
+	if len(r.Contenders) == 0 {
+		return "nothing"
+	}
+	return r.Contenders[0]
+}
+
+// cell is a median, and its ratio to the reference's.
+func (r *Result) cell(contender string, m Metric) string {
+	s := r.Summary(contender, m.Name)
+	if s.N == 0 {
+		return "-"
+	}
+	cell := figure(s.Median)
+	if ratio := r.Ratio(contender, r.reference(), m.Name); ratio.N > 0 && contender != r.reference() {
+		cell += fmt.Sprintf(" (%.2f)", ratio.Median)
+	}
+	return cell
+}
+
+// figure writes three significant digits.
+func figure(x float64) string {
+	switch {
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	default:
+		return fmt.Sprintf("%.2f", x)
+	}
+}
+
+func sortedKeys(m map[string]string) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
