@@ -8,7 +8,7 @@ FUZZTIME ?= 5s
 
 export GOFLAGS ?= -trimpath
 
-.PHONY: build install demo test check unit race alloc fuzz net deps soak selftests clean
+.PHONY: build install demo bench test check unit race alloc fuzz net deps soak selftests clean
 
 build:
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/tapbond ./cmd/tapbond
@@ -19,6 +19,10 @@ install: build
 # One bond on real interfaces in namespaces: traffic, a cut, the failover.
 demo: build
 	./bin/tapbond lab demo
+
+# tapbond against other ways to aggregate links, on this machine.
+bench: build
+	./bin/tapbond bench
 
 # What the README promises: installs what it needs, runs everything.
 test: deps build check unit alloc fuzz

@@ -88,3 +88,25 @@ func TestRun(t *testing.T) {
 		t.Errorf("tapbond carries %.2f times what one frame at a time does", r.Median)
 	}
 }
+
+func TestCompareLeavesNoiseOut(t *testing.T) {
+	run := func(tcp, cpu []float64) *Result {
+		r := &Result{Contenders: []string{"x"}}
+		for i := range tcp {
+			r.add(Metric{Name: "tcp"}, Sample{Round: i, Contender: "x", Value: tcp[i]})
+			r.add(Metric{Name: "cpu", Less: true}, Sample{Round: i, Contender: "x", Value: cpu[i]})
+		}
+		return r
+	}
+	old := run([]float64{10, 11, 12}, []float64{5, 6, 7})
+	if c := run([]float64{12, 13, 14}, []float64{4, 5, 6}).Compare(old); len(c) != 0 {
+		t.Errorf("overlapping values: %+v", c)
+	}
+	c := run([]float64{7, 8, 9}, []float64{2, 3, 4}).Compare(old)
+	if len(c) != 2 || c[0].Better || !c[1].Better {
+		t.Errorf("got %+v", c)
+	}
+	if c := run([]float64{1, 1}, []float64{1, 1}).Compare(old); len(c) != 0 {
+		t.Errorf("two rounds are not enough: %+v", c)
+	}
+}

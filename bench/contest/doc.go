@@ -14,5 +14,6 @@
 //	run.go        the rounds
 //	stats.go      medians and spreads
 //	result.go     Result, what a run leaves; JSON
+//	compare.go    what differs from an older run, beyond noise
 //	table.go      the table for the terminal
 package contest

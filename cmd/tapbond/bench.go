@@ -30,16 +30,18 @@ do. What is not installed is shown as absent.`,
 	f.BoolVar(&o.quick, "quick", false, "three short rounds of the main figures, under two minutes")
 	f.StringSliceVar(&o.only, "only", nil, "figures wanted, by the beginning of their names (tcp1, small, rtt, ...)")
 	f.StringVar(&o.json, "json", "", "file for all samples, - for standard output instead of the table")
+	f.StringVar(&o.compare, "compare", "", "file of an older run (--json): what changed since, beyond noise")
 	cmd.AddCommand(naiveLoopCmd())
 	return cmd
 }
 
 type benchOptions struct {
-	rounds int
-	slice  time.Duration
-	quick  bool
-	only   []string
-	json   string
+	rounds  int
+	slice   time.Duration
+	quick   bool
+	only    []string
+	json    string
+	compare string
 }
 
 func (o *benchOptions) run(cmd *cobra.Command) error {
@@ -50,6 +52,17 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		o.rounds, o.slice = 3, time.Second
 		if len(o.only) == 0 {
 			o.only = []string{"rtt", "tcp1-out", "tcp1-in", "small"}
+		}
+	}
+	var old *contest.Result
+	if o.compare != "" {
+		f, err := os.Open(o.compare)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if old, err = contest.ReadJSON(f); err != nil {
+			return fmt.Errorf("%s: %w", o.compare, err)
 		}
 	}
 	self, err := os.Executable()
@@ -81,7 +94,11 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	return res.WriteTable(cmd.OutOrStdout())
+	if err := res.WriteTable(cmd.OutOrStdout()); err != nil || old == nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "\nsince %s:\n", o.compare)
+	return contest.WriteChanges(cmd.OutOrStdout(), res.Compare(old))
 }
 
 func writeFile(path string, write func(io.Writer) error) error {
