@@ -18,6 +18,7 @@ var pure = []struct {
 	strict  bool     // nor may what it imports import any of impure
 }{
 	{pkg: module + "/policy", imports: []string{"strconv"}, strict: true},
+	{pkg: module + "/lacp", imports: []string{"cmp", "encoding/binary", "errors", "fmt", "slices", "time"}},
 }
 
 var (

@@ -1,0 +1,225 @@
+package lacp
+
+import (
+	"bytes"
+	"encoding/hex"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// healthy is a PDU that the driver sent, byte for byte.
+const healthy = "0180c2000002" + "020000000001" + "8809" + "0101" +
+	"0114" + "ffff" + "020000000000" + "000f" + "00ff" + "0002" + "3f" + "000000" +
+	"0214" + "ffff" + "020000000200" + "000f" + "00ff" + "0002" + "3f" + "000000" +
+	"0310" + "0000" + "000000000000000000000000" + "0000" +
+	"00000000000000000000000000000000000000000000000000" + "00000000000000000000000000000000000000000000000000"
+
+func TestPDUOnTheWire(t *testing.T) {
+	t.Parallel()
+	want, err := hex.DecodeString(healthy)
+	if err != nil || len(want) != FrameLen {
+		t.Fatal(err, len(want))
+	}
+	p := LACPDU{
+		Version: 1,
+		Actor:   Info{0xffff, MAC{2, 0, 0, 0, 0, 0}, 15, 255, 2, 0x3f},
+		Partner: Info{0xffff, MAC{2, 0, 0, 0, 2, 0}, 15, 255, 2, 0x3f},
+	}
+	if got := p.AppendFrame(nil, MAC{2, 0, 0, 0, 0, 1}); !bytes.Equal(got, want) {
+		t.Errorf("sent\n%x, want\n%x", got, want)
+	}
+	kind, body, why := classify(want, false)
+	if kind != slowLACP || why != Legal {
+		t.Fatal(kind, why)
+	}
+	var back LACPDU
+	if why := back.Decode(body); why != Legal || back != p {
+		t.Errorf("read back %v %+v", why, back)
+	}
+}
+
+func TestWhatIsLegal(t *testing.T) {
+	t.Parallel()
+	good, _ := hex.DecodeString(healthy)
+	for _, c := range []struct {
+		name   string
+		change func(f []byte) []byte
+		tagged bool
+		kind   slow
+		want   Illegal
+	}{
+		{name: "as it is", kind: slowLACP},
+		{name: "longer", change: func(f []byte) []byte { return append(f, make([]byte, 1000)...) }, kind: slowLACP},
+		{name: "version 0", change: set(15, 0), kind: slowLACP},
+		{name: "version 255", change: set(15, 255), kind: slowLACP},
+		{name: "TLV types", change: func(f []byte) []byte { f[16], f[36], f[56], f[72] = 9, 9, 9, 7; return f }, kind: slowLACP},
+		{name: "reserved octets", change: func(f []byte) []byte { f[33], f[53], f[60], f[123] = 255, 255, 255, 255; return f }, kind: slowLACP},
+		{name: "terminator length", change: set(73, 5), kind: slowLACP},
+		{name: "tag in auxdata", tagged: true, want: IllegalTagged},
+		{name: "tag in line", change: set(12, 0x81, 0x00), want: IllegalTagged},
+		{name: "nearest bridge", change: set(5, 0x0e), want: IllegalAddress},
+		{name: "to us alone", change: set(0, 2, 0, 0, 0, 0, 1), want: IllegalAddress},
+		{name: "another protocol", change: set(12, 0x08, 0x00), want: IllegalEtherType},
+		{name: "subtype 0", change: set(14, 0), want: IllegalSubtype},
+		{name: "subtype 11", change: set(14, 11), want: IllegalSubtype},
+		{name: "OAM", change: set(14, 3), kind: slowOther},
+		{name: "short OAM", change: func(f []byte) []byte { f[14] = 3; return f[:60] }, kind: slowOther},
+		{name: "runt", change: func(f []byte) []byte { return f[:FrameLen-1] }, want: IllegalRunt},
+		{name: "no subtype", change: func(f []byte) []byte { return f[:14] }, want: IllegalRunt},
+		{name: "nothing", change: func(f []byte) []byte { return nil }, want: IllegalRunt},
+		{name: "actor length 19", change: set(17, 19), want: IllegalActorLen, kind: slowLACP},
+		{name: "partner length 0", change: set(37, 0), want: IllegalPartnerLen, kind: slowLACP},
+		{name: "partner length 255", change: set(37, 255), want: IllegalPartnerLen, kind: slowLACP},
+		{name: "collector length", change: set(57, 20), want: IllegalCollectorLen, kind: slowLACP},
+		{name: "no system", change: set(20, 0, 0, 0, 0, 0, 0), want: IllegalActorSystem, kind: slowLACP},
+		{name: "group address for a system", change: set(20, 3), want: IllegalActorSystem, kind: slowLACP},
+		{name: "port 0", change: set(30, 0, 0), want: IllegalActorPort, kind: slowLACP},
+		{name: "key 0", change: set(26, 0, 0), kind: slowLACP},
+	} {
+		f := bytes.Clone(good)
+		if c.change != nil {
+			f = c.change(f)
+		}
+		kind, body, why := classify(f, c.tagged)
+		if kind == slowLACP && why == Legal {
+			var p LACPDU
+			why = p.Decode(body)
+		}
+		if kind != c.kind || why != c.want {
+			t.Errorf("%s: %v %v, want %v %v", c.name, kind, why, c.kind, c.want)
+		}
+	}
+}
+
+func set(off int, v ...byte) func([]byte) []byte {
+	return func(f []byte) []byte { copy(f[off:], v); return f }
+}
+
+func TestMarkerOnTheWire(t *testing.T) {
+	t.Parallel()
+	m := Marker{Type: MarkerInformation, Port: 7, System: MAC{2, 0, 0, 0, 0, 0xaa}, Transaction: 0xdeadbeef}
+	f := m.AppendFrame(nil, MAC{2, 0, 0, 0, 0, 9})
+	want := append([]byte{1, 0x80, 0xc2, 0, 0, 2, 2, 0, 0, 0, 0, 9, 0x88, 9, 2, 1, 1, 16, 0, 7, 2, 0, 0, 0, 0, 0xaa, 0xde, 0xad, 0xbe, 0xef}, make([]byte, 94)...)
+	if !bytes.Equal(f, want) {
+		t.Errorf("sent\n%x, want\n%x", f, want)
+	}
+	for _, c := range []struct {
+		name string
+		cut  int
+		len  byte
+		want Illegal
+	}{{"good", FrameLen, 16, Legal}, {"the driver's length", FrameLen, 22, Legal}, {"length 15", FrameLen, 15, IllegalMarkerLen}, {"short", 54, 16, IllegalRunt}} {
+		g := bytes.Clone(f)[:c.cut]
+		g[17] = c.len
+		var back Marker
+		kind, body, why := classify(g, false)
+		if why == Legal {
+			why = back.Decode(body)
+		}
+		if why != c.want || why == Legal && (kind != slowMarker || back != m) {
+			t.Errorf("%s: %v %v %+v", c.name, kind, why, back)
+		}
+	}
+	if !IsMarker(f) || IsMarker(f[:60]) {
+		t.Error("IsMarker is wrong")
+	}
+}
+
+func infos() *rapid.Generator[Info] {
+	return rapid.Custom(func(t *rapid.T) Info {
+		i := Info{
+			SystemPriority: rapid.Uint16().Draw(t, "system priority"), Key: rapid.Uint16().Draw(t, "key"),
+			PortPriority: rapid.Uint16().Draw(t, "port priority"), Port: rapid.Uint16Range(1, 65535).Draw(t, "port"),
+			State: Bits(rapid.Byte().Draw(t, "state")),
+		}
+		copy(i.System[:], rapid.SliceOfN(rapid.Byte(), 6, 6).Draw(t, "system"))
+		i.System[0] &^= 1
+		i.System[5] |= 1
+		return i
+	})
+}
+
+func TestPDURoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := LACPDU{Version: 1, Actor: infos().Draw(t, "actor"), Partner: infos().Draw(t, "partner"), CollectorMaxDelay: rapid.Uint16().Draw(t, "delay")}
+		var back LACPDU
+		if why := back.Decode(p.AppendTo(nil)); why != Legal {
+			t.Fatal(why)
+		}
+		if d := cmp.Diff(p, back); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+// FuzzLACPDU: nothing panics, and what is accepted says the same when it is
+// sent again.
+func FuzzLACPDU(f *testing.F) {
+	good, _ := hex.DecodeString(healthy)
+	f.Add(good[headerLen:])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p, back LACPDU
+		if p.Decode(b) != Legal {
+			return
+		}
+		if why := back.Decode(p.AppendTo(nil)); why != Legal {
+			t.Fatal(why)
+		}
+		p.Version = lacpVersion
+		if p != back {
+			t.Fatalf("%+v became %+v", p, back)
+		}
+	})
+}
+
+// FuzzMarker likewise.
+func FuzzMarker(f *testing.F) {
+	m := Marker{Type: MarkerResponse, Port: 7, System: MAC{2, 0, 0, 0, 0, 0xaa}, Transaction: 1}
+	f.Add(m.AppendTo(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p, back Marker
+		if p.Decode(b) != Legal {
+			return
+		}
+		if why := back.Decode(p.AppendTo(nil)); why != Legal || p != back {
+			t.Fatalf("%v: %+v became %+v", why, p, back)
+		}
+	})
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	if got := Bits(0x3f).String(); got != "active,short_timeout,aggregating,in_sync,collecting,distributing" {
+		t.Error(got)
+	}
+	if got := Bits(0xc0).Names(); len(got) != 2 || got[0] != "defaulted" || got[1] != "expired" {
+		t.Error(got)
+	}
+	var m MAC
+	if err := m.UnmarshalText([]byte("02:00:5e:AA:0b:ff")); err != nil || m != (MAC{2, 0, 0x5e, 0xaa, 0x0b, 0xff}) {
+		t.Error(err, m)
+	}
+	if m.String() != "02:00:5e:aa:0b:ff" {
+		t.Error(m)
+	}
+	for _, bad := range []string{"", "02:00:5e:aa:0b:f", "02:00:5e:aa:0b:fg", "02-00:5e:aa:0b:ff"} {
+		if m.UnmarshalText([]byte(bad)) == nil {
+			t.Error("accepted", bad)
+		}
+	}
+	for _, c := range []struct {
+		mbps uint32
+		half bool
+		want uint16
+	}{{1000, false, 9}, {10000, false, 15}, {25000, false, 21}, {100000, false, 31}, {0, false, 1}, {12345, false, 1}, {100, true, 6}} {
+		if got := Key(0, c.mbps, c.half); got != c.want {
+			t.Errorf("key of %d: %d, want %d", c.mbps, got, c.want)
+		}
+	}
+	if got := Key(33, 0, true); got != 2112 {
+		t.Error(got)
+	}
+}
