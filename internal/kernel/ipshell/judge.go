@@ -2,6 +2,7 @@ package ipshell
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +22,67 @@ var flagWords = []string{"clear_active_slave"}
 func (s *Shell) judge(ctx context.Context, kind string, opts []string) (status int, ok bool) {
 	known := known(opts)
 	_, errs, status := s.ask(ctx, slices.Concat([]string{"link", "set", "dev", "lo", "type", kind}, known)...)
-	if status == exitOK || status == exitKernel {
-		return exitOK, true
+	if status != exitOK && status != exitKernel {
+		_, _ = s.Stderr.Write(errs)
+		return status, false
 	}
-	_, _ = s.Stderr.Write(errs)
-	return status, false
+	if wrong := wrong(opts); wrong != "" {
+		s.complain("%s", wrong)
+		return exitSyntax, false
+	}
+	return exitOK, true
+}
+
+// wrong is what a newer ip says against the first word that the installed one
+// may not know, "" if nothing.
+func wrong(opts []string) string {
+	for i := 0; i < len(opts); i++ {
+		o := option.ByName(opts[i])
+		if slices.Contains(flagWords, opts[i]) {
+			continue
+		}
+		i++
+		if o == nil || !newer(o) {
+			continue
+		}
+		if i == len(opts) {
+			return `Command line is not complete. Try option "help"`
+		}
+		if text := wrongValue(o, opts[i]); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// wrongValue: switches take on and off alone, names their number too, and the
+// range of numbers is for the kernel to judge.
+func wrongValue(o *option.Option, value string) string {
+	var ok bool
+	switch {
+	case len(o.Values) == 2 && o.Values[0].Name == "off":
+		if value != "on" && value != "off" {
+			return fmt.Sprintf("Error: argument of %q must be one of \"off\", \"on\", not %q", o.IPName, value)
+		}
+		ok = true
+	case o.Read == option.ReadNamed:
+		_, ok = o.Parse(decimal(value))
+	default:
+		n, number := parseC(value)
+		bits := 32
+		if o.ID == option.ActorPortPrio {
+			bits = 16
+		}
+		_, err := strconv.ParseUint(n, 10, bits)
+		ok = number && err == nil
+	}
+	switch {
+	case ok:
+		return ""
+	case o.Scope == option.ScopeSlave:
+		return fmt.Sprintf("Error: argument %q is wrong: %s is invalid", value, o.IPName)
+	}
+	return fmt.Sprintf("Error: argument %q is wrong: invalid %s", value, o.IPName)
 }
 
 // known drops what the installed ip may not know from options.

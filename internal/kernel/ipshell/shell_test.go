@@ -189,6 +189,8 @@ func TestChanges(t *testing.T) {
 			{"link del dev bond0 type bond", 0, "delete bond0", "", ""},
 			{"link set bond0 type bond miimon ten", 255, "", "", ""},
 			{"link set nix type bond miimon 1", 1, "sync", "", ""},
+			{"link set bond0 type bond coupled_control off ad_select actor_port_prio lacp_fallback 0", 0, "set bond0 coupled_control=off ad_select=actor_port_prio lacp_fallback=0; sync", "", ""},
+			{"link set eth0 type bond_slave actor_port_prio 0x10 speed 2500", 0, "set bond0 eth0/actor_port_prio=16 eth0/speed=2500; sync", "", ""},
 		} {
 			f := oneBond()
 			status, out := f.run(t, strings.Fields(c.args)...)
@@ -200,6 +202,33 @@ func TestChanges(t *testing.T) {
 				if got, _ := exec.Command("ip", strings.Fields(c.then)...).CombinedOutput(); !strings.Contains(string(got), c.holds) {
 					t.Errorf("ip %s, then ip %s: %s", c.args, c.then, got)
 				}
+			}
+		}
+	})
+}
+
+// What a newer ip, or one that knew our options, says against a word.
+func TestNewerWords(t *testing.T) {
+	labtest.InNetns(t, func() {
+		links(t)
+		for args, want := range map[string]string{
+			"link set bond0 type bond lacp_strict maybe":                `Error: argument of "lacp_strict" must be one of "off", "on", not "maybe"`,
+			"link set bond0 type bond coupled_control 1":                `Error: argument of "coupled_control" must be one of "off", "on", not "1"`,
+			"link set bond0 type bond broadcast_neighbor":               `Command line is not complete. Try option "help"`,
+			"link set bond0 type bond lacp_fallback 3":                  `Error: argument "3" is wrong: invalid lacp_fallback`,
+			"link set bond0 type bond max_links all":                    `Error: argument "all" is wrong: invalid max_links`,
+			"link set bond0 type bond max_links -1":                     `Error: argument "-1" is wrong: invalid max_links`,
+			"link set bond0 type bond ad_select priority":               `Error: argument "priority" is wrong: invalid ad_select`,
+			"link set eth0 type bond_slave actor_port_prio 65536":       `Error: argument "65536" is wrong: actor_port_prio is invalid`,
+			"link set eth0 type bond_slave speed fast":                  `Error: argument "fast" is wrong: speed is invalid`,
+			"link add b1 type bond mode 4 lacp_fallback_delay soon":     `Error: argument "soon" is wrong: invalid lacp_fallback_delay`,
+			"link set bond0 type bond mode bogus lacp_strict on":        `Error: argument "bogus" is wrong: invalid mode`,
+			"link set bond0 type bond clear_active_slave queues eleven": `Error: argument "eleven" is wrong: invalid queues`,
+		} {
+			f := oneBond()
+			status, out := f.run(t, strings.Fields(args)...)
+			if status != 255 || out != want+"\n" || len(f.calls) > 0 {
+				t.Errorf("ip %s: status %d, calls %q, %s", args, status, f.calls, out)
 			}
 		}
 	})
