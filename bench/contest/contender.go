@@ -4,32 +4,81 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tapbond/tapbond/bench/lab"
 )
 
 // Contender is one way to aggregate links.
 type Contender struct {
-	// Name is unique in a run, as "tapbond" or "c-loop".
+	// Name is unique in a run, as "tapbond" or "c-loop". Variants of one have
+	// its name before a slash.
 	Name string
 	// Note is what a reader of its figures must know, "" for nothing.
 	Note string
 	// Plain says that offloads must be off at both ends.
 	Plain bool
+	// Does are the kinds of work it can be set up for.
+	Does []Kind
 	// Missing reports why it can't run on this machine, nil if it can.
 	Missing func(context.Context) error
-	// Start brings it up over host A's eth0..ethN-1.
-	Start func(context.Context, *lab.Lab) (*Running, error)
+	// Start brings it up over host A's eth0..ethN-1, as the kind of work asks,
+	// before the context ends; what it started outlives that.
+	Start func(context.Context, *lab.Lab, Kind) (*Running, error)
 }
+
+// Kind is what a contender is set up for. Its text is the name of the lab.
+type Kind string
+
+// The kinds.
+const (
+	// Single is one link in the contender's own mode, else active-backup.
+	Single Kind = "single"
+	// Idle is many links in the contender's own mode, and nothing to do.
+	Idle Kind = "idle"
+	// Failover is active-backup with two links.
+	Failover Kind = "failover"
+	// Flows is a hash over several links, layer3+4 where there is a choice.
+	// Addresses differ at layer 2 too.
+	Flows Kind = "flows"
+	// Limited is a hash by layer3+4 over links of limited rate.
+	Limited Kind = "limited"
+	// RoundRobin is balance-rr over links of limited rate.
+	RoundRobin Kind = "rr"
+)
+
+// mode is the kernel's name of the mode a kind asks for, and of the hash.
+func (k Kind) mode() (mode, hash string) {
+	switch k {
+	case Flows, Limited:
+		return "balance-xor", "layer3+4"
+	case RoundRobin:
+		return "balance-rr", ""
+	}
+	return "active-backup", ""
+}
+
+var allKinds = []Kind{Single, Idle, Failover, Flows, Limited, RoundRobin}
+
+func (c *Contender) does(k Kind) bool { return slices.Contains(c.Does, k) }
 
 // Running is a contender at work.
 type Running struct {
 	// Ifname is A's interface that carries the traffic.
 	Ifname string
+	// Far is B's, "" for eth0.
+	Far string
 	// PIDs are the processes that do the work; none where the kernel does it.
 	PIDs []int
 	// Stop ends them; nil leaves that to the lab's end.
 	Stop func()
+}
+
+func (r *Running) far() string {
+	if r.Far == "" {
+		return "eth0"
+	}
+	return r.Far
 }
 
 // Veth is no bond at all: A's eth0 itself. It is the ceiling; the kernel's bond
@@ -37,8 +86,9 @@ type Running struct {
 func Veth() Contender {
 	return Contender{
 		Name: "veth", Note: "no bond: the ceiling",
+		Does:    []Kind{Single},
 		Missing: func(context.Context) error { return nil },
-		Start: func(_ context.Context, l *lab.Lab) (*Running, error) {
+		Start: func(_ context.Context, l *lab.Lab, _ Kind) (*Running, error) {
 			return &Running{Ifname: "eth0"}, l.A.Up("eth0")
 		},
 	}
@@ -47,7 +97,8 @@ func Veth() Contender {
 // Kernel is the kernel's own driver, where it is there.
 func Kernel() Contender {
 	return Contender{
-		Name: "kernel", Note: "the bonding module, active-backup",
+		Name: "kernel", Note: "the bonding module, active-backup where nothing else is asked for",
+		Does: allKinds,
 		Missing: func(ctx context.Context) error {
 			return inScratch(ctx, func(h *lab.Host) error {
 				if out, err := h.Command(ctx, "ip", "link", "add", "probe", "type", "bond").CombinedOutput(); err != nil {
@@ -56,10 +107,15 @@ func Kernel() Contender {
 				return nil
 			})
 		},
-		Start: func(ctx context.Context, l *lab.Lab) (*Running, error) {
-			cmds := [][]string{{"link", "add", bondName, "type", "bond", "mode", "active-backup", "miimon", "100"}}
-			for i := range l.Topology.Slaves {
-				cmds = append(cmds, []string{"link", "set", slaveName(i), "master", bondName})
+		Start: func(ctx context.Context, l *lab.Lab, k Kind) (*Running, error) {
+			mode, hash := k.mode()
+			add := []string{"link", "add", bondName, "type", "bond", "mode", mode, "miimon", "100"}
+			if hash != "" {
+				add = append(add, "xmit_hash_policy", hash)
+			}
+			cmds := [][]string{add}
+			for _, slave := range slaveNames(l) {
+				cmds = append(cmds, []string{"link", "set", slave, "master", bondName})
 			}
 			for _, args := range cmds {
 				if out, err := l.A.Command(ctx, "ip", args...).CombinedOutput(); err != nil {
@@ -74,19 +130,17 @@ func Kernel() Contender {
 // bondName is A's interface of a contender that makes one.
 const bondName = "bond0"
 
-func slaveName(i int) string { return fmt.Sprintf("eth%d", i) }
-
 func slaveNames(l *lab.Lab) []string {
 	names := make([]string, l.Topology.Slaves)
 	for i := range names {
-		names[i] = slaveName(i)
+		names[i] = l.Link(i).Slave()
 	}
 	return names
 }
 
 // inScratch runs fn in a namespace of its own.
 func inScratch(ctx context.Context, fn func(*lab.Host) error) (err error) {
-	l, err := lab.Build(ctx, lab.Topology{Name: "bench-probe", Slaves: 1, Switch: lab.NoSwitch})
+	l, err := lab.Build(ctx, lab.Topology{Name: labName("probe"), Slaves: 1, Switch: lab.NoSwitch})
 	if err != nil {
 		return err
 	}

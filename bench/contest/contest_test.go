@@ -2,15 +2,10 @@ package contest
 
 import (
 	"bytes"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/tapbond/tapbond/internal/labtest"
 )
 
 func TestRatiosAreOfRounds(t *testing.T) {
@@ -49,43 +44,6 @@ func TestResultSurvivesJSONAndIsReadable(t *testing.T) {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("no %q in\n%s", want, table.String())
 		}
-	}
-}
-
-// TestRun has every contender of this machine at work for a moment: it is not
-// about the figures, but that there are some.
-func TestRun(t *testing.T) {
-	labtest.NeedRoot(t)
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "tapbond")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/tapbond/tapbond/cmd/tapbond").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	res, err := Run(t.Context(), Config{
-		Rounds: 1, Slice: 300 * time.Millisecond, Only: []string{"rtt", "tcp1-out", "small-in"},
-		Contenders: []Contender{Veth(), Ours(OursConfig{Name: "tapbond", Binary: binary}), CLoop(dir), Naive(binary), Kernel()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(res.Failed) > 0 {
-		t.Errorf("failed: %v", res.Failed)
-	}
-	metrics := []string{"rtt-p50", "tcp1-out", "tcp1-out-cpu", "small-in", "small-in-cpu"}
-	for _, c := range res.Contenders {
-		for _, m := range metrics {
-			ofKernel := strings.HasSuffix(m, "-cpu") && (c == "veth" || c == "kernel")
-			if s := res.Summary(c, m); (s.N == 1 && s.Median > 0) == ofKernel {
-				t.Errorf("%s %s: %+v", c, m, s)
-			}
-		}
-	}
-	if len(res.Contenders) < 4 {
-		t.Errorf("only %v ran; absent: %v", res.Contenders, res.Absent)
-	}
-	// Offloads are ten times of it: whatever else the machine does.
-	if r := res.Ratio("tapbond", "naive", "tcp1-out"); r.Median < 2 {
-		t.Errorf("tapbond carries %.2f times what one frame at a time does", r.Median)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 // floodSpec is UDP as fast as the sender gets it out.
 type floodSpec struct {
+	name  string
 	in    bool
 	flows int
 	// sizes are of whole frames without FCS, in turn.
@@ -41,10 +42,10 @@ const (
 
 // runFlood sends for so long, and counts what came out of the far interface.
 // Nobody reads the receiving socket: what a reader costs is not in question.
-func runFlood(ctx context.Context, l *lab.Lab, ifname string, s floodSpec, d time.Duration) (res floodResult, err error) {
-	from, to, src, dst, at := l.A, l.B, lab.AddrA4.Addr(), lab.AddrB4.Addr(), "eth0"
+func runFlood(ctx context.Context, l *lab.Lab, on *Running, s floodSpec, d time.Duration) (res floodResult, err error) {
+	from, to, src, dst, at := l.A, l.B, lab.AddrA4.Addr(), lab.AddrB4.Addr(), on.far()
 	if s.in {
-		from, to, src, dst, at = to, from, dst, src, ifname
+		from, to, src, dst, at = to, from, dst, src, on.Ifname
 	}
 	var sink *net.UDPConn
 	if err = to.Do(func() (err error) {

@@ -13,13 +13,16 @@ import (
 	"github.com/tapbond/tapbond/bench/lab"
 )
 
+// loopKinds are what a loop without options and monitors can do.
+var loopKinds = []Kind{Single, Idle, Flows}
+
 // Naive is package naive, run by `tapbond bench naive-loop`.
 func Naive(binary string) Contender {
 	return Contender{
-		Name: "naive", Plain: true,
+		Name: "naive", Plain: true, Does: loopKinds,
 		Note:    "one frame a system call, by the libraries; offloads off at both ends, or it carries nothing",
 		Missing: func(context.Context) error { return nil },
-		Start: func(ctx context.Context, l *lab.Lab) (*Running, error) {
+		Start: func(ctx context.Context, l *lab.Lab, _ Kind) (*Running, error) {
 			if err := slavesUp(l); err != nil {
 				return nil, err
 			}
@@ -51,9 +54,9 @@ func CLoop(dir string) Contender {
 		return os.Chmod(path, 0o755)
 	})
 	return Contender{
-		Name: "c-loop", Note: "the same design in C, layer 2 XOR, nothing else",
+		Name: "c-loop", Note: "the same design in C, layer 2 XOR, nothing else", Does: loopKinds,
 		Missing: func(context.Context) error { return compile() },
-		Start: func(ctx context.Context, l *lab.Lab) (*Running, error) {
+		Start: func(ctx context.Context, l *lab.Lab, _ Kind) (*Running, error) {
 			if err := slavesUp(l); err != nil {
 				return nil, err
 			}

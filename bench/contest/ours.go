@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/tapbond/tapbond/bench/lab"
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/policy"
 )
 
 // OursConfig is a way to run tapbond.
 type OursConfig struct {
-	// Name of the contender; "" makes one from the rest.
+	// Name of the contender; "" means tapbond, and for a fixed mode tapbond/MODE.
 	Name string
-	// Mode by name; "" means active-backup.
+	// Mode by name; "" is active-backup, or what the work asks for.
 	Mode string
 	// Options are further words for `tapbond run`.
 	Options []string
@@ -20,42 +23,133 @@ type OursConfig struct {
 	Binary string
 }
 
-// Ours is tapbond.
+// Ours is tapbond. With a fixed mode it takes part where the mode doesn't matter.
 func Ours(cfg OursConfig) Contender {
-	if cfg.Mode == "" {
-		cfg.Mode = "active-backup"
+	c := Contender{Name: cfg.Name, Does: allKinds, Missing: func(context.Context) error { return nil }}
+	if cfg.Mode != "" {
+		c.Does = []Kind{Single, Idle}
 	}
-	if cfg.Name == "" {
-		cfg.Name = "tapbond " + cfg.Mode
+	if c.Name == "" {
+		c.Name = strings.TrimSuffix("tapbond/"+cfg.Mode, "/")
 	}
-	return Contender{
-		Name:    cfg.Name,
-		Missing: func(context.Context) error { return nil },
-		Start: func(ctx context.Context, l *lab.Lab) (*Running, error) {
-			binary := cfg.Binary
-			if binary == "" {
-				var err error
-				if binary, err = os.Executable(); err != nil {
-					return nil, err
-				}
+	if cfg.Mode == policy.LACP.String() {
+		c.Note = "its partner is a second tapbond at the far end, on the same processors"
+	}
+	c.Start = func(ctx context.Context, l *lab.Lab, k Kind) (*Running, error) {
+		binary := cfg.Binary
+		if binary == "" {
+			var err error
+			if binary, err = os.Executable(); err != nil {
+				return nil, err
 			}
-			args := []string{"run", bondName, "mode", cfg.Mode, "miimon", "100"}
-			args = append(args, cfg.Options...)
-			args = append(args, "slaves")
-			args = append(args, slaveNames(l)...)
-			return startLoop(ctx, l, binary, args, "is running")
-		},
+		}
+		mode, hash := k.mode()
+		if cfg.Mode != "" {
+			mode = cfg.Mode
+		}
+		args := []string{"run", bondName, "mode", mode, "miimon", "100"}
+		if hash != "" {
+			args = append(args, "xmit_hash_policy", hash)
+		}
+		args = append(args, cfg.Options...)
+		args = append(args, "slaves")
+		args = append(args, slaveNames(l)...)
+		far := ""
+		if mode == policy.LACP.String() {
+			if err := startPartner(ctx, l, binary, args); err != nil {
+				return nil, err
+			}
+			far = bondName
+		}
+		r, err := startLoop(ctx, l, binary, args, "is running")
+		if err == nil {
+			r.Far = far
+		}
+		return r, err
 	}
+	return c
+}
+
+// startPartner runs the same bond at the other ends of the links.
+func startPartner(ctx context.Context, l *lab.Lab, binary string, args []string) error {
+	for _, name := range slaveNames(l) {
+		link, err := l.B.Handle.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		if err := l.B.Handle.LinkSetDown(link); err != nil {
+			return err
+		}
+	}
+	p, err := l.Start(context.WithoutCancel(ctx), l.B, binary, args, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := p.WaitLine(ctx, "is running"); err != nil {
+		return fmt.Errorf("the partner did not start: %w", err)
+	}
+	return nil
+}
+
+// Variants are the other ways to run tapbond: plain, more queues, every mode
+// that this build supports, with every hash, each with offloads and plain.
+func Variants(binary string) []Contender {
+	plain := []string{"offload", "off"}
+	out := []Contender{
+		plainly(Ours(OursConfig{Name: "tapbond/plain", Options: plain, Binary: binary})),
+		Ours(OursConfig{Name: "tapbond/queues-2", Options: []string{"queues", "2"}, Binary: binary}),
+	}
+	both := func(name, mode string, options ...string) {
+		out = append(out,
+			Ours(OursConfig{Name: name, Mode: mode, Options: options, Binary: binary}),
+			plainly(Ours(OursConfig{Name: name + "/plain", Mode: mode, Options: append(options[:len(options):len(options)], plain...), Binary: binary})))
+	}
+	for _, mode := range SupportedModes() {
+		name := "tapbond/" + mode
+		if mode != policy.BalanceXOR.String() {
+			both(name, mode)
+			continue
+		}
+		for h := policy.Layer2; h <= policy.VlanSrcMAC; h++ {
+			both(name+"/"+h.String(), mode, "xmit_hash_policy", h.String())
+		}
+	}
+	return out
+}
+
+func plainly(c Contender) Contender {
+	c.Plain = true
+	c.Note = strings.TrimPrefix(c.Note+"; offloads off at both ends", "; ")
+	return c
+}
+
+// SupportedModes are the modes that an option request of this build takes.
+func SupportedModes() []string {
+	var out []string
+	for m := policy.BalanceRR; m <= policy.BalanceALB; m++ {
+		values := option.Defaults()
+		if _, err := values.Set(option.Env{Bond: bondName}, "mode", m.String()); err == nil {
+			out = append(out, m.String())
+		}
+	}
+	return out
 }
 
 // startLoop starts a program that makes bond0 and waits for its word.
 func startLoop(ctx context.Context, l *lab.Lab, binary string, args []string, ready string) (*Running, error) {
-	p, err := l.Start(ctx, l.A, binary, args, nil)
+	p, err := l.Start(context.WithoutCancel(ctx), l.A, binary, args, nil)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := p.WaitLine(ctx, ready); err != nil {
 		return nil, fmt.Errorf("%s did not start: %w", binary, err)
 	}
-	return &Running{Ifname: bondName, PIDs: []int{p.PID()}, Stop: func() { _ = p.Stop(ctx) }}, nil
+	return &Running{Ifname: bondName, PIDs: []int{p.PID()}, Stop: func() { stop(p) }}, nil
+}
+
+// stop ends a process, by force if it takes long.
+func stop(p *lab.Process) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	_ = p.Stop(ctx)
 }

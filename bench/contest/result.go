@@ -18,6 +18,14 @@ type Metric struct {
 	Unit string `json:"unit"`
 	// Less is better, else more is.
 	Less bool `json:"less,omitempty"`
+	// What says what was measured, "" where the name does.
+	What string `json:"what,omitempty"`
+	// Group is the title of the picture that it belongs in, "" for none. Within
+	// one units are the same. Where X isn't 0 the picture is of lines over X,
+	// one for each Series.
+	Group  string  `json:"group,omitempty"`
+	Series string  `json:"series,omitempty"`
+	X      float64 `json:"x,omitempty"`
 }
 
 // Sample is one figure of one contender in one round.
@@ -46,6 +54,7 @@ type Result struct {
 	Began   time.Time `json:"began"`
 	Machine Machine   `json:"machine"`
 	Rounds  int       `json:"rounds"`
+	Slice   float64   `json:"slice"` // seconds of each load
 	// Foreign is the number of processors that were busy before each round,
 	// with nothing of the run's own.
 	Foreign    []float64         `json:"foreign"`
@@ -105,8 +114,8 @@ func ReadJSON(rd io.Reader) (*Result, error) {
 	return r, json.NewDecoder(rd).Decode(r)
 }
 
-func thisMachine() Machine {
-	m := Machine{Processors: runtime.NumCPU(), Go: runtime.Version(), TCP: tcpTool()}
+func thisMachine(builtIn bool) Machine {
+	m := Machine{Processors: runtime.NumCPU(), Go: runtime.Version(), TCP: tcpTool(builtIn)}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Release[:])

@@ -8,6 +8,9 @@ type Summary struct {
 	N                int
 }
 
+// Spread is the least and the most as text.
+func (s Summary) Spread() string { return figure(s.Min) + " to " + figure(s.Max) }
+
 // summarize summarizes; no values give the zero Summary.
 func summarize(values []float64) Summary {
 	if len(values) == 0 {
@@ -28,6 +31,17 @@ func ratios(a, b map[int]float64) []float64 {
 	for round, x := range a {
 		if y, ok := b[round]; ok && y != 0 {
 			out = append(out, x/y)
+		}
+	}
+	return out
+}
+
+// differences subtracts round by round.
+func differences(a, b map[int]float64) []float64 {
+	var out []float64
+	for round, x := range a {
+		if y, ok := b[round]; ok {
+			out = append(out, x-y)
 		}
 	}
 	return out

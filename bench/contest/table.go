@@ -8,26 +8,62 @@ import (
 	"text/tabwriter"
 )
 
+// tableWidth is the number of contenders side by side in a table.
+const tableWidth = 8
+
 // WriteTable writes the result for people: a row per figure, a column per
-// contender, each with the median and, from the first contender on, its ratio.
+// contender, each with the median and, from the first contender on, its ratio;
+// then the goals.
 func (r *Result) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "tapbond %s, %s, kernel %s, %d processors, %s, TCP by %s\n",
 		r.Version, r.Began.Format("2006-01-02 15:04 MST"), r.Machine.Kernel, r.Machine.Processors, r.Machine.Go, r.Machine.TCP)
 	foreign := summarize(r.Foreign)
-	fmt.Fprintf(w, "medians of %d interleaved rounds; in brackets the ratio to %s, round by round\nother load before the rounds: %.2f processors in the median, %.2f at most\n\n",
-		r.Rounds, r.reference(), foreign.Median, foreign.Max)
+	fmt.Fprintf(w, "medians of %d interleaved rounds of %gs; in brackets the ratio to %s, round by round\nother load before the rounds: %.2f processors in the median, %.2f at most\n",
+		r.Rounds, r.Slice, r.reference(), foreign.Median, foreign.Max)
+	if len(r.Contenders) > 0 {
+		rest := r.Contenders[1:]
+		for first := true; first || len(rest) > 0; first = false {
+			n := min(tableWidth-1, len(rest))
+			if err := r.writeFigures(w, append([]string{r.reference()}, rest[:n]...)); err != nil {
+				return err
+			}
+			rest = rest[n:]
+		}
+	}
+	if err := r.writeScores(w); err != nil {
+		return err
+	}
+	r.writeRemarks(w)
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+func (r *Result) writeFigures(w io.Writer, contenders []string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "\t%s\n", strings.Join(r.Contenders, "\t"))
+	fmt.Fprintf(t, "\n\t%s\n", strings.Join(contenders, "\t"))
 	for _, m := range r.Metrics {
 		fmt.Fprintf(t, "%s %s", m.Name, m.Unit)
-		for _, c := range r.Contenders {
+		for _, c := range contenders {
 			fmt.Fprintf(t, "\t%s", r.cell(c, m))
 		}
 		fmt.Fprintln(t)
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	return t.Flush()
+}
+
+// writeScores writes the goals that were measured.
+func (r *Result) writeScores(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "\ngoal\tmeasured\tspread\tfloor\taim\t\n")
+	for _, s := range r.Scores() {
+		if s.Verdict != NotMeasured {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Goal, figure(s.Measured.Median), s.Measured.Spread(), s.FloorText(), s.AimText(), s.Verdict)
+		}
 	}
+	return t.Flush()
+}
+
+func (r *Result) writeRemarks(w io.Writer) {
 	for _, c := range r.Contenders {
 		if note := r.Notes[c]; note != "" {
 			fmt.Fprintf(w, "\n%s: %s", c, note)
@@ -39,8 +75,6 @@ func (r *Result) WriteTable(w io.Writer) error {
 	for _, f := range r.Failed {
 		fmt.Fprintf(w, "\nfailed: %s", strings.ReplaceAll(f, "\n", "; "))
 	}
-	_, err := fmt.Fprintln(w)
-	return err
 }
 
 func (r *Result) reference() string {
@@ -70,8 +104,10 @@ func figure(x float64) string {
 		return fmt.Sprintf("%.0f", x)
 	case x >= 10:
 		return fmt.Sprintf("%.1f", x)
-	default:
+	case x >= 0.1 || x <= 0:
 		return fmt.Sprintf("%.2f", x)
+	default:
+		return fmt.Sprintf("%.3f", x)
 	}
 }
 

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os/exec"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tapbond/tapbond/bench/lab"
@@ -29,20 +26,20 @@ type tcpResult struct {
 }
 
 // runTCP sends for about so long. iperf3 does it where it is installed.
-func runTCP(ctx context.Context, l *lab.Lab, s tcpSpec, d time.Duration) (tcpResult, error) {
+func runTCP(ctx context.Context, l *lab.Lab, builtIn bool, s tcpSpec, d time.Duration) (tcpResult, error) {
 	to := lab.AddrB4.Addr()
 	if s.ipv6 {
 		to = lab.AddrB6.Addr()
 	}
-	if iperf, err := exec.LookPath("iperf3"); err == nil {
+	if iperf, err := exec.LookPath("iperf3"); err == nil && !builtIn {
 		return runIperf(ctx, l, iperf, to, s, d)
 	}
 	return runStreams(ctx, l, to, s, d)
 }
 
 // tcpTool names what runTCP sends with.
-func tcpTool() string {
-	if _, err := exec.LookPath("iperf3"); err == nil {
+func tcpTool(builtIn bool) string {
+	if _, err := exec.LookPath("iperf3"); err == nil && !builtIn {
 		return "iperf3"
 	}
 	return "built-in sender"
@@ -76,77 +73,4 @@ func runIperf(ctx context.Context, l *lab.Lab, iperf string, to netip.Addr, s tc
 	}
 	r := report.End.Received
 	return tcpResult{r.Bytes, time.Duration(r.Seconds * float64(time.Second))}, err
-}
-
-// tcpBlock is iperf3's size of a write.
-const tcpBlock = 128 << 10
-
-// runStreams is of iperf3's shape: each stream writes blocks as fast as they
-// are taken, and the other end reads them away.
-func runStreams(ctx context.Context, l *lab.Lab, to netip.Addr, s tcpSpec, d time.Duration) (res tcpResult, err error) {
-	var ln net.Listener
-	err = l.B.Do(func() (err error) {
-		ln, err = net.Listen("tcp", netip.AddrPortFrom(to, 0).String())
-		return err
-	})
-	if err != nil {
-		return res, err
-	}
-	defer ln.Close()
-	var conns []net.Conn
-	defer func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}()
-	var wg sync.WaitGroup
-	var received atomic.Int64
-	began := time.Now()
-	for range s.streams {
-		var near net.Conn
-		err := l.A.Do(func() (err error) {
-			near, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", ln.Addr().String())
-			return err
-		})
-		if err != nil {
-			return res, err
-		}
-		conns = append(conns, near)
-		far, err := ln.Accept()
-		if err != nil {
-			return res, err
-		}
-		conns = append(conns, far)
-		src, dst := near, far
-		if s.in {
-			src, dst = far, near
-		}
-		wg.Go(func() { pump(src, began.Add(d)) })
-		wg.Go(func() { received.Add(drain(dst)) })
-	}
-	wg.Wait()
-	return tcpResult{float64(received.Load()), time.Since(began)}, ctx.Err()
-}
-
-// pump writes until the time is over.
-func pump(c net.Conn, until time.Time) {
-	defer c.Close()
-	block := make([]byte, tcpBlock)
-	for time.Now().Before(until) {
-		if _, err := c.Write(block); err != nil {
-			return
-		}
-	}
-}
-
-// drain counts what comes until the end.
-func drain(c net.Conn) (n int64) {
-	block := make([]byte, tcpBlock)
-	for {
-		k, err := c.Read(block)
-		n += int64(k)
-		if err != nil {
-			return n
-		}
-	}
 }

@@ -38,7 +38,8 @@ func (h *Host) Stats(ifname string) (LinkStats, error) {
 // QueueStats are the counters of one queueing discipline.
 type QueueStats struct {
 	Kind    string // tbf, clsact, pfifo_fast, …
-	Frames  uint64
+	Frames  uint64 // sent
+	Octets  uint64 // sent, headers of a super-frame's segments included
 	Dropped uint64
 	Backlog uint64 // frames waiting now
 }
@@ -58,7 +59,7 @@ func (h *Host) Queues(ifname string) ([]QueueStats, error) {
 		s := QueueStats{Kind: q.Type()}
 		if st := q.Attrs().Statistics; st != nil {
 			if st.Basic != nil {
-				s.Frames = uint64(st.Basic.Packets)
+				s.Frames, s.Octets = uint64(st.Basic.Packets), st.Basic.Bytes
 			}
 			if st.Queue != nil {
 				s.Dropped, s.Backlog = uint64(st.Queue.Drops), uint64(st.Queue.Qlen)
@@ -124,4 +125,23 @@ func (k *Link) WireStats(d Direction) (WireStats, error) {
 		}
 	}
 	return s, nil
+}
+
+// RateStats are the counters of a direction's rate limit (Link.Rate), ToB or
+// ToA; all 0 where there is none.
+func (k *Link) RateStats(d Direction) (QueueStats, error) {
+	if k.lab.Wire == nil {
+		return QueueStats{}, ErrNoWire
+	}
+	out := k.exit(d)
+	queues, err := out.host.Queues(out.name)
+	if err != nil {
+		return QueueStats{}, err
+	}
+	for _, q := range queues {
+		if q.Kind == "tbf" {
+			return q, nil
+		}
+	}
+	return QueueStats{}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,9 +19,14 @@ func benchCmd() *cobra.Command {
 		Use:   "bench",
 		Short: "measure this machine: tapbond against other ways to aggregate links",
 		Long: `Measure this machine: tapbond against other ways to aggregate links, each in the
-same network of namespaces with the same work, in turn, round after round. It
-needs root, nothing else to be installed, and a machine that has nothing else to
-do. What is not installed is shown as absent.`,
+same networks of namespaces with the same work, in turn, round after round. It
+needs root and a machine that has nothing else to do. What is not installed is
+shown as absent: a C compiler, iperf3 (a built-in sender takes its place),
+openvswitch-switch, dpdk-dev, the kernel's bonding driver.`,
+		Example: `  tapbond bench --quick
+  tapbond bench --only tcp,small --with veth,tapbond,ovs-tso --json run.json
+  tapbond bench --all --only small --html modes.html
+  tapbond bench --compare run.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
@@ -28,7 +34,11 @@ do. What is not installed is shown as absent.`,
 	f.IntVar(&o.rounds, "rounds", 5, "rounds, 1 or more; figures are their medians")
 	f.DurationVar(&o.slice, "slice", 2*time.Second, "how long each load lasts")
 	f.BoolVar(&o.quick, "quick", false, "three short rounds of the main figures, under two minutes")
-	f.StringSliceVar(&o.only, "only", nil, "figures wanted, by the beginning of their names (tcp1, small, rtt, ...)")
+	f.StringSliceVar(&o.only, "only", nil, "works wanted, by the beginning of their names (tcp1, small, rtt, ...); --list names them")
+	f.StringSliceVar(&o.with, "with", nil, "contenders wanted, by name, with wildcards as for files (tapbond, tapbond/*, ovs*, ...); --list names them")
+	f.BoolVar(&o.all, "all", false, "tapbond in every mode, with and without offloads, and with more queues too")
+	f.BoolVar(&o.builtIn, "built-in", false, "send TCP with the built-in sender, even where iperf3 is installed")
+	f.BoolVar(&o.list, "list", false, "name the contenders and the works, and measure nothing")
 	f.StringVar(&o.json, "json", "", "file for all samples, - for standard output instead of the table")
 	f.StringVar(&o.compare, "compare", "", "file of an older run (--json): what changed since, beyond noise")
 	cmd.AddCommand(naiveLoopCmd())
@@ -36,69 +46,118 @@ do. What is not installed is shown as absent.`,
 }
 
 type benchOptions struct {
-	rounds  int
-	slice   time.Duration
-	quick   bool
-	only    []string
-	json    string
-	compare string
+	rounds    int
+	slice     time.Duration
+	quick     bool
+	only      []string
+	with      []string
+	all, list bool
+	builtIn   bool
+	json      string
+	compare   string
 }
+
+// quickWorks are what --quick measures.
+var quickWorks = []string{"rtt-idle", "tcp1-out", "tcp1-in", "small-out", "small-in"}
 
 func (o *benchOptions) run(cmd *cobra.Command) error {
 	if o.rounds < 1 || o.slice < 100*time.Millisecond {
 		return fmt.Errorf("bench: want 1 round or more, of 100ms or more")
 	}
 	if o.quick {
-		o.rounds, o.slice = 3, time.Second
+		o.rounds, o.slice, o.builtIn = 3, 500*time.Millisecond, true
 		if len(o.only) == 0 {
-			o.only = []string{"rtt", "tcp1-out", "tcp1-in", "small"}
+			o.only = quickWorks
 		}
 	}
 	var old *contest.Result
 	if o.compare != "" {
-		f, err := os.Open(o.compare)
-		if err != nil {
+		var err error
+		if old, err = readResult(o.compare); err != nil {
 			return err
 		}
-		defer f.Close()
-		if old, err = contest.ReadJSON(f); err != nil {
-			return fmt.Errorf("%s: %w", o.compare, err)
-		}
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
 	}
 	dir, err := os.MkdirTemp("", "tapbond-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	contenders, err := o.contenders(dir)
+	if err != nil {
+		return err
+	}
+	if o.list {
+		list(cmd.OutOrStdout(), contenders)
+		return nil
+	}
 	res, err := contest.Run(cmd.Context(), contest.Config{
-		Version: version, Rounds: o.rounds, Slice: o.slice, Only: o.only,
-		Contenders: []contest.Contender{
-			contest.Veth(), contest.Ours(contest.OursConfig{Name: "tapbond"}),
-			contest.CLoop(dir), contest.Naive(self), contest.Kernel(),
-		},
+		Version: version, Rounds: o.rounds, Slice: o.slice, Only: o.only, BuiltIn: o.builtIn, Contenders: contenders,
 		Progress: func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), what) },
 	})
 	if err != nil {
 		return err
 	}
-	switch o.json {
-	case "-":
-		return res.WriteJSON(cmd.OutOrStdout())
-	case "":
-	default:
-		if err := writeFile(o.json, res.WriteJSON); err != nil {
-			return err
-		}
+	if err := o.save(cmd.OutOrStdout(), res); err != nil || o.json == "-" {
+		return err
 	}
 	if err := res.WriteTable(cmd.OutOrStdout()); err != nil || old == nil {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "\nsince %s:\n", o.compare)
 	return contest.WriteChanges(cmd.OutOrStdout(), res.Compare(old))
+}
+
+// contenders are those asked for; by default the usual ones.
+func (o *benchOptions) contenders(dir string) ([]contest.Contender, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	usual, more := contest.Catalog(self, dir)
+	everyone := append(usual[:len(usual):len(usual)], more...)
+	switch {
+	case len(o.with) > 0:
+		return contest.Select(everyone, o.with)
+	case o.all || o.list:
+		return everyone, nil
+	}
+	return usual, nil
+}
+
+// save writes the files asked for.
+func (o *benchOptions) save(stdout io.Writer, res *contest.Result) error {
+	switch o.json {
+	case "-":
+		return res.WriteJSON(stdout)
+	case "":
+		return nil
+	default:
+		return writeFile(o.json, res.WriteJSON)
+	}
+}
+
+func list(w io.Writer, contenders []contest.Contender) {
+	fmt.Fprintln(w, "contenders:")
+	for _, c := range contenders {
+		fmt.Fprintln(w, strings.TrimSuffix("  "+c.Name+": "+c.Note, ": "))
+	}
+	fmt.Fprintln(w, "works:")
+	for _, name := range contest.Works() {
+		fmt.Fprintln(w, "  "+name)
+	}
+}
+
+func readResult(path string) (*contest.Result, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	res, err := contest.ReadJSON(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return res, nil
 }
 
 func writeFile(path string, write func(io.Writer) error) error {
