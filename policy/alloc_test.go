@@ -25,9 +25,10 @@ func TestDecodeHashSelectNoAllocs(t *testing.T) {
 	var f Frame
 	var sink int
 	for _, p := range allPolicies {
-		for m := BalanceRR; m <= Broadcast; m++ {
+		for _, m := range []Mode{BalanceRR, ActiveBackup, BalanceXOR, Broadcast, BalanceTLB, BalanceALB} {
 			sel, s, q := selector(t, m), slaves("+-++"), NewQueue(5)
 			s.Hash, s.Active = p, 3
+			s.MAC, s.Table = ownMAC, new(Table)
 			fan, copies := sel.(Fanout)
 			room := make([]int, 0, len(s.Slaves))
 			if n := testing.AllocsPerRun(20, func() {

@@ -49,19 +49,20 @@ func BenchmarkHash(b *testing.B) {
 // BenchmarkSelect is the whole decision on one frame: decode, hash where the
 // mode has one, select.
 func BenchmarkSelect(b *testing.B) {
-	for m := BalanceRR; m <= Broadcast; m++ {
+	for _, m := range []Mode{BalanceRR, ActiveBackup, BalanceXOR, Broadcast, BalanceTLB, BalanceALB} {
 		policies := []HashPolicy{Layer2}
-		if m == BalanceXOR {
+		if m == BalanceXOR || m == BalanceTLB {
 			policies = allPolicies
 		}
 		for _, p := range policies {
 			name := m.String()
-			if m == BalanceXOR {
+			if m == BalanceXOR || m == BalanceTLB {
 				name += "/" + p.String()
 			}
 			b.Run(name, func(b *testing.B) {
 				sel, s, q := selector(b, m), slaves("+-++"), NewQueue(5)
 				s.Hash, s.Active = p, 3
+				s.MAC, s.Table = ownMAC, new(Table)
 				fan, copies := sel.(Fanout)
 				room := make([]int, 0, 8)
 				frame := ether(ipv4, tcp4)

@@ -44,6 +44,10 @@ func New(m Mode) (Selector, bool) {
 		return xor{}, true
 	case Broadcast:
 		return broadcast{}, true
+	case BalanceTLB:
+		return tlb{}, true
+	case BalanceALB:
+		return alb{}, true
 	}
 	return nil, false
 }

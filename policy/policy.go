@@ -36,12 +36,17 @@ type Snapshot struct {
 	Active          int   // index of the active slave, -1 if none
 	Hash            HashPolicy
 	PacketsPerSlave uint32 // balance-rr: 0 random, 1, N frames in a row
+
+	// Of balance-tlb and balance-alb.
+	MAC   [6]byte // the bond's own address
+	Table *Table  // nil: tlb_dynamic_lb is off
 }
 
 // Queue is the state a selector keeps per worker; one goroutine owns it.
 type Queue struct {
 	Counter uint32 // balance-rr: frames counted so far
 	Rand    uint64 // xorshift state, never 0
+	Load    *Load  // balance-tlb and -alb: what this worker has sent, by bucket; never nil
 }
 
 // NewQueue returns a Queue whose random sequence starts from seed.
@@ -49,5 +54,5 @@ func NewQueue(seed uint64) *Queue {
 	if seed == 0 {
 		seed = 0x9e3779b97f4a7c15
 	}
-	return &Queue{Rand: seed}
+	return &Queue{Rand: seed, Load: new(Load)}
 }
