@@ -19,6 +19,7 @@ var pure = []struct {
 }{
 	{pkg: module + "/policy", imports: []string{"strconv"}, strict: true},
 	{pkg: module + "/lacp", imports: []string{"cmp", "encoding/binary", "errors", "fmt", "slices", "time"}},
+	{pkg: module + "/alb", imports: []string{"net/netip", "slices", "time", module + "/policy"}},
 }
 
 var (
