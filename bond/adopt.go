@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
@@ -93,11 +94,13 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	}
 	e := enslaving{b: b, was: r, mac: b.mac, mtu: b.mtu}
 	e.s = &slave{
-		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mtu: info.MTU,
+		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU,
 		failures: r.Failures, prio: r.Prio, queueID: r.QueueID,
 	}
-	if info.MAC != b.mac {
+	// With other rules the active slave's address is seen to once it is known.
+	if info.MAC != b.mac && b.failOverMAC() == option.FailOverMACNone {
 		err = b.sys.SetMAC(info.Index, b.mac)
+		e.s.mac = b.mac
 	}
 	if err == nil {
 		err = e.open()
@@ -135,6 +138,9 @@ func (b *Bond) resumeActive(r *Record) {
 		b.dirty = true
 	}
 	b.reselect("taken over")
+	if moves := append(b.planMACs(nil, b.active), b.partMACs()...); len(moves) > 0 {
+		b.moveMACs(moves, func() {})
+	}
 }
 
 // Undo leaves the host as it was before the bond of a record that no process

@@ -34,6 +34,7 @@ type Bond struct {
 	snap    atomic.Pointer[snapshot]
 	tx      []*txWorker
 	tapSync *tapSync
+	jobs    *jobs
 	look    chan struct{}   // capacity 1: look at the TAP again
 	ctx     context.Context // ends with the bond
 	cancel  context.CancelFunc
@@ -125,6 +126,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 		name: o.Name, vals: vals, selector: selector,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU,
 	}
+	b.jobs = newJobs()
 	b.mii = monitor.NewMII(b.miiConfig())
 	b.tapSync = newTAPSync(dev, func(err error) {
 		b.box.post(func() { b.warn(nil, "tap", err.Error()) })
@@ -144,6 +146,7 @@ func (b *Bond) start() {
 	}
 	go b.run()
 	go b.tapSync.run(b.ctx)
+	go b.jobs.run(b.ctx)
 	go b.follow()
 	go b.housekeeping()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/monitor"
 )
@@ -57,6 +58,13 @@ type enslaving struct {
 	mac  [6]byte // the bond's
 	take bool    // the bond takes the slave's address
 	mtu  int
+
+	activeBackup bool
+	fom          uint32  // fail_over_mac in force
+	others       bool    // the bond has slaves
+	forced       bool    // fail_over_mac must become active
+	slaveMAC     [6]byte // the slave's, from now on
+
 	undo undoList
 
 	s   *slave
@@ -80,6 +88,7 @@ func (e *enslaving) situation() {
 	e.sit = link.Situation{Bond: b.name, BondIndex: b.index, InUse: b.engine.owns}
 	e.mac, e.mtu = b.mac, b.mtu
 	e.take = b.ownMAC && len(b.slaves) == 0
+	e.activeBackup, e.fom, e.others = b.vals.Mode == option.ActiveBackup, b.failOverMAC(), len(b.slaves) > 0
 }
 
 // prepare does everything that touches the host, in the kernel's order, and
@@ -122,15 +131,16 @@ func (e *enslaving) prepare(name string) error {
 			return fail(fmt.Sprintf("set MTU %d", e.mtu), err)
 		}
 	}
-	if info.MAC != e.mac {
-		if err := b.sys.SetMAC(info.Index, e.mac); err != nil {
-			return fail("set MAC address", err)
+	if err := e.setMAC(info); err != nil {
+		if _, asKernel := err.(*link.EnslaveError); asKernel {
+			return err
 		}
+		return fail("set MAC address", err)
 	}
 	if err := b.sys.PrepareSlave(info.Index); err != nil {
 		return fail("turn IPv6 off", err)
 	}
-	e.s = &slave{index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mtu: e.mtu}
+	e.s = &slave{index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mac: e.slaveMAC, mtu: e.mtu}
 	if err := e.open(); err != nil {
 		return fail("open", err)
 	}
@@ -185,6 +195,9 @@ func (e *enslaving) join() {
 	b.slaves = append(b.slaves, s)
 	b.dirty = true
 	s.since = b.now()
+	if e.forced {
+		b.forceActive(s)
+	}
 
 	b.effects = b.mii.Step(b.now(), monitor.Added{ID: s.id, Carrier: s.carrier}, b.miiContext(), b.effects[:0])
 	s.link = b.mii.Link(s.id)

@@ -108,8 +108,18 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 		return
 	}
 	// The new path is in force before anything is announced on it.
+	moves := b.planMACs(old, next)
 	b.publish()
-	b.startNotify()
+	if len(moves) == 0 {
+		b.startNotify()
+		return
+	}
+	b.notifier.Stop()
+	b.moveMACs(moves, func() {
+		if b.active == next {
+			b.startNotify()
+		}
+	})
 }
 
 func (b *Bond) activeEvent(old, next *slave, why, msg string) {

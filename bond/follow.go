@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/announce"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
@@ -115,6 +116,7 @@ func (b *Bond) follow() {
 // followTAP brings the bond to what somebody did to its TAP. The caller holds
 // the bond's lock.
 func (b *Bond) followTAP() {
+	b.jobs.wait(b.ctx) // what they do is not somebody else's doing
 	info, err := b.sys.LinkByIndex(b.index)
 	if err != nil {
 		return // deleted: another event says so
@@ -162,9 +164,6 @@ func (b *Bond) setUp(up bool) {
 		b.stepMII(monitor.Carrier{ID: s.id, Up: s.carrier})
 	}
 	b.stepMII(monitor.Tick{})
-	if b.active != nil && b.primaryMode() {
-		b.startNotify()
-	}
 }
 
 // followMTU gives the slaves the MTU somebody gave the TAP, all or none: if one
@@ -192,7 +191,15 @@ func (b *Bond) followMTU(slaves []*slave, old, mtu int) {
 }
 
 // followMAC gives the slaves the address somebody gave the TAP, all or none.
+// With fail_over_mac the bond's address is not the administrator's to choose:
+// the kernel takes the request and does nothing.
 func (b *Bond) followMAC(slaves []*slave, old, mac [6]byte) {
+	var fixed bool
+	_ = b.call(func() { fixed = b.failOverMAC() != option.FailOverMACNone && len(slaves) > 0 })
+	if fixed {
+		_ = b.sys.SetMAC(b.index, old)
+		return
+	}
 	for i, s := range slaves {
 		err := b.sys.SetMAC(s.index, mac)
 		if err == nil {
@@ -207,6 +214,9 @@ func (b *Bond) followMAC(slaves []*slave, old, mac [6]byte) {
 	}
 	_ = b.call(func() {
 		b.mac, b.ownMAC, b.dirty = mac, false, true
+		for _, s := range slaves {
+			s.mac = mac
+		}
 		b.event(Event{Kind: "mac", Message: "address is now " + link.MACString(mac), From: link.MACString(old), To: link.MACString(mac)})
 	})
 	if targets, err := announce.Targets(b.sys, b.index); err == nil {
@@ -241,7 +251,27 @@ func (b *Bond) slaveLooks(s *slave, name string, mtu int, mac [6]byte) (mend boo
 		b.warn(s, "slave_mtu", fmt.Sprintf("MTU was changed to %d, the bond's is %d", mtu, b.mtu))
 		s.mtu = mtu
 	}
-	return mac != b.mac && !s.leaving
+	switch {
+	case mac == s.mac || s.leaving:
+		return false
+	case b.failOverMAC() == option.FailOverMACActive: // it is the slave's own
+		b.slaveMACChanged(s, mac)
+		return false
+	}
+	return true
+}
+
+// slaveMACChanged takes the address that somebody gave a slave whose address is
+// its own. The bond goes with its active slave.
+func (b *Bond) slaveMACChanged(s *slave, mac [6]byte) {
+	b.event(Event{Slave: s.name, Kind: "slave_mac", Message: "address is now " + link.MACString(mac), From: link.MACString(s.mac), To: link.MACString(mac)})
+	s.mac = mac
+	if s != b.active {
+		return
+	}
+	if moves := b.planMACs(nil, s); len(moves) > 0 {
+		b.moveMACs(moves, b.startNotify)
+	}
 }
 
 // mendMAC puts a slave's address back that somebody changed.
@@ -255,11 +285,12 @@ func (b *Bond) mendMAC(s *slave) {
 
 // putBackMAC is mendMAC for who holds the bond's lock.
 func (b *Bond) putBackMAC(s *slave) {
+	b.jobs.wait(b.ctx)
 	info, err := b.sys.LinkByIndex(s.index)
 	var want [6]byte
 	var try bool
 	_ = b.call(func() {
-		want = b.mac
+		want = s.mac
 		if err != nil || info.MAC == want || s.leaving || b.slaveByID(s.id) == nil {
 			return
 		}

@@ -7,9 +7,10 @@ import (
 )
 
 // startNotify begins the peer notifications of a failover: the first at once,
-// num_grat_arp in all. Only active-backup sends them.
+// num_grat_arp in all. Only active-backup sends them, and only while it is up:
+// a bond that is set up has nothing to correct.
 func (b *Bond) startNotify() {
-	if policy.Mode(b.vals.Mode) != policy.ActiveBackup {
+	if policy.Mode(b.vals.Mode) != policy.ActiveBackup || !b.up {
 		return
 	}
 	b.notifier.Start(b.now(), announce.Plan{

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -97,10 +99,23 @@ func (b *Bond) free(s *slave, present bool) error {
 	errs := []error{s.port.Close(), s.control.Close()}
 	<-s.rxDone
 	if present {
+		b.jobs.wait(b.ctx) // one of them may give it an address
 		// Down first: the filter goes when the host's stack has nothing to hear.
-		errs = append(errs, b.sys.RestoreSlave(s.index, s.saved), s.shield.Remove())
+		errs = append(errs, b.sys.RestoreSlave(s.index, b.restored(s)), s.shield.Remove())
 	}
 	return errors.Join(errs...)
+}
+
+// restored is how a slave's NIC is to be left: as it was found, but for an
+// address that was its own to change.
+func (b *Bond) restored(s *slave) link.Saved {
+	saved := s.saved
+	_ = b.call(func() {
+		if b.failOverMAC() == option.FailOverMACActive {
+			saved.MAC = s.mac
+		}
+	})
+	return saved
 }
 
 // leave runs on the control goroutine: s transmits no more, what still arrives
@@ -113,6 +128,7 @@ func (b *Bond) leave(s *slave) {
 		role = "backup"
 	}
 	b.event(Event{Slave: s.name, Kind: "release", Message: "Releasing " + role + " interface", From: s.link.String()})
+	b.stillInUse(s)
 	b.effects = b.mii.Step(b.now(), monitor.Removed{ID: s.id}, b.miiContext(), b.effects[:0])
 	for _, e := range b.effects {
 		b.linkChanged(e)

@@ -20,6 +20,7 @@ type slave struct {
 
 	saved   link.Saved // how the NIC was found; fixed
 	permMAC [6]byte    // address at enslave time (kernel: perm_hwaddr); fixed
+	mac     [6]byte    // address it has, or is about to be given
 	mtu     int
 
 	// The NIC's sockets and filter; fixed, closed after the slave has left.

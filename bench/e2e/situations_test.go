@@ -159,6 +159,11 @@ func (b *booth) snap(situation string) {
 	})
 	b.eventually(situation+"/sysfs", file("sysfs.txt"), b.sysfs)
 	links := []string{"bond0", "eth0", "eth1"}
+	if !strings.HasPrefix(situation, "empty-") { // one without slaves has an address by chance
+		b.eventually(situation+"/addresses", addresses(file("ip.txt")), func() string {
+			return addresses(b.sh("ip -n " + b.ns + " link show bond0; ip -n " + b.ns + " link show eth0; ip -n " + b.ns + " link show eth1"))
+		})
+	}
 	b.eventually(situation+"/ip", bondWords(file("ip.txt")), func() string {
 		var all string
 		for _, l := range links {
@@ -204,6 +209,14 @@ func bondWords(text string) string {
 	}
 	return out.String()
 }
+
+// addresses are those of all links in the text of ip.
+func addresses(text string) string {
+	return strings.Join(regexp.MustCompile(`(?m)^: [^:@]+|link/ether \S+`).FindAllString(bare.ReplaceAllString(text, ""), -1), "\n")
+}
+
+// bare takes away the indexes of links.
+var bare = regexp.MustCompile(`(?m)^\d+`)
 
 // bondTree writes what the JSON of ip says about bonding, as the sample has it.
 func (b *booth) bondTree(out *bytes.Buffer, text string) {
@@ -294,6 +307,7 @@ func TestSituations(t *testing.T) {
 	// The sample has resend_igmp 3, which can't be set yet.
 	t.Run("rr", pair("rr", "mode balance-rr miimon 100 packets_per_slave 2", "resend_igmp 3", "resend_igmp 1", `"resend_igmp":3`, `"resend_igmp":1`, "resend_igmp: 3", "resend_igmp: 1"))
 	t.Run("ab", pair("ab", "mode active-backup miimon 100 num_grat_arp 3 peer_notify_delay 200"))
+	t.Run("fail_over_mac", pair("ab-fom-active", "mode active-backup miimon 100 fail_over_mac active"))
 	t.Run("xor", pair("xor", "mode balance-xor miimon 100 xmit_hash_policy layer3+4"))
 	t.Run("bcast", pair("bcast", "mode broadcast miimon 100"))
 	t.Run("primary", func(t *testing.T) {

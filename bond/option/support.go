@@ -13,9 +13,8 @@ var notYet = map[ID][]uint32{
 	ArpAllTargets: nil,
 	ArpMissedMax:  nil,
 
-	FailOverMAC: nil,
-	ResendIGMP:  nil,
-	QueueID:     nil,
+	ResendIGMP: nil,
+	QueueID:    nil,
 
 	LPInterval:   nil,
 	TLBDynamicLB: nil,
