@@ -52,3 +52,31 @@ func (m *Marker) Decode(b []byte) Illegal {
 	m.Transaction = binary.BigEndian.Uint32(b[12:])
 	return Legal
 }
+
+// markerLimit is how many answers leave in a second: 802.3 Annex 57A allows a
+// station ten frames of a Slow Protocol.
+const markerLimit = 10
+
+// takeMarker is the Marker responder: 6.5.4.
+func (m *Machine) takeMarker(p *port, mk *Marker) {
+	switch mk.Type {
+	case MarkerInformation:
+		p.count.MarkerPDUsRx++
+	case MarkerResponse:
+		p.count.MarkerResponsesRx++
+		return
+	default:
+		p.count.MarkerUnknownRx++
+		return
+	}
+	if t := p.markers[p.marker]; !t.IsZero() && m.now.Sub(t) < txWindow || !m.enabled(p) {
+		p.count.MarkerLimited++
+		return
+	}
+	p.markers[p.marker] = m.now
+	p.marker = (p.marker + 1) % markerLimit
+	p.count.MarkerResponsesTx++
+	answer := *mk
+	answer.Type = MarkerResponse
+	m.out = append(m.out, SendMarkerResponse{Port: p.id, Marker: answer})
+}

@@ -162,3 +162,49 @@ func (c *Counters) ByReason() map[string]uint64 {
 	}
 	return m
 }
+
+// State returns a copy of everything, as it is at now.
+func (m *Machine) State(now time.Time) State {
+	if now.After(m.now) {
+		m.now = now // sentences tell ages
+	}
+	st := State{
+		System: m.cfg.System, Up: m.up, Carrier: m.carrier, Active: m.activeNumber(), Config: m.cfg,
+		Aggregators: make([]AggregatorState, 0, len(m.aggs)), Ports: make([]PortState, 0, len(m.ports)),
+	}
+	for _, a := range m.aggs {
+		w := m.worth(a)
+		as := AggregatorState{
+			ID: a.id, Active: a == m.active, Individual: a.lag.alone != 0, ActorKey: a.lag.key,
+			Partner: a.lag.partner, PartnerKey: a.lag.partnerKey, NumPorts: w.links, Mbps: w.bandwidth,
+		}
+		for _, p := range m.ports {
+			if p.agg == a {
+				as.Ports = append(as.Ports, p.id)
+				as.Distributing += yes(p.distributesNow)
+			}
+		}
+		st.Aggregators = append(st.Aggregators, as)
+	}
+	for _, p := range m.ports {
+		st.Ports = append(st.Ports, m.portState(p))
+	}
+	return st
+}
+
+func (m *Machine) portState(p *port) PortState {
+	ps := PortState{
+		Port: p.id, Name: p.name, Aggregator: int(p.number), Actor: m.actor(p), Partner: p.partner,
+		Link: p.link, Mbps: p.mbps, HalfDuplex: p.half,
+		Collecting: p.collectsNow, Distributing: p.distributesNow, Fallback: p == m.fallback, Leaving: p.leaving,
+		Selected: p.selected.String(), Receive: p.rx.String(), Periodic: p.periodic.String(), Mux: p.mux.String(),
+		ActorChurn: p.actorChurn.state.String(), PartnerChurn: p.partnerChurn.state.String(),
+		LastRx: p.lastRx, LastTx: p.lastTx, Since: p.muxSince, ReceiveSince: p.rxSince, PartnerSince: p.partnerSince,
+		ExpiresAt: p.currentWhile, RxInterval: p.gap.Seconds(), PartnerVersion: p.version,
+		Why: p.why, Reason: m.sentence(p), WhyAt: p.whyAt, Counters: p.count,
+	}
+	if p.agg != nil {
+		ps.Aggregator = p.agg.id
+	}
+	return ps
+}

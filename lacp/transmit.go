@@ -1,0 +1,77 @@
+package lacp
+
+import "time"
+
+// The Transmit machine: 6.4.16. At most three PDUs in any Fast_Periodic_Time,
+// and what has to wait is made when it is sent: the partner hears the last
+// state, and hears it.
+
+const (
+	txLimit = 3
+	// txWindow is a little more than Fast_Periodic_Time: the partner counts what
+	// arrives, which can be closer together than what was sent.
+	txWindow = fastPeriodicTime + 20*time.Millisecond
+	// txRetry is when a PDU that couldn't be sent is tried again.
+	txRetry = 100 * time.Millisecond
+)
+
+// talks: the port may send now, limits apart.
+func (m *Machine) talks(p *port) bool {
+	return p.goodbye && p.link || p.periodic != noPeriodic && !p.said
+}
+
+// txAt is when the port's pending PDU may leave.
+func (p *port) txAt() time.Time {
+	at := p.retryAt
+	if oldest := p.sent[p.next]; !oldest.IsZero() {
+		if t := oldest.Add(txWindow); t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+func (m *Machine) transmit(p *port) {
+	if !m.talks(p) {
+		p.ntt = false
+		p.goodbye = false
+		p.deferred = false
+		return
+	}
+	if !p.ntt {
+		return
+	}
+	if at := p.txAt(); m.now.Before(at) {
+		if !p.deferred {
+			p.count.TxDeferred++
+		}
+		p.deferred = true
+		return
+	}
+	p.sent[p.next] = m.now
+	p.next = (p.next + 1) % txLimit
+	p.lastTx = m.now
+	p.ntt, p.deferred, p.retryAt = false, false, time.Time{}
+	if p.goodbye {
+		p.goodbye, p.said = false, true
+	}
+	p.count.LACPDUsTx++
+	m.out = append(m.out, SendPDU{Port: p.id, PDU: LACPDU{Version: lacpVersion, Actor: m.actor(p), Partner: p.partner}})
+}
+
+// sendFailed takes back the last PDU.
+func (m *Machine) sendFailed(p *port) {
+	last := (p.next + txLimit - 1) % txLimit
+	if p.sent[last].IsZero() {
+		return
+	}
+	p.sent[last] = time.Time{}
+	p.next = last
+	p.count.LACPDUsTx--
+	p.count.TxFailed++
+	p.ntt = true
+	p.retryAt = m.now.Add(txRetry)
+	if p.said {
+		p.goodbye, p.said = true, false
+	}
+}
