@@ -307,14 +307,21 @@ func (m *Machine) muxWhy(p *port) string {
 
 // tellOff stops what the port shall no longer do.
 func (m *Machine) tellOff(p *port, collect, distribute bool) {
+	if collect == p.collectsNow && distribute == p.distributesNow {
+		return
+	}
+	why := p.muxWhy
+	if !p.link {
+		why = "link down"
+	}
 	if p.distributesNow && !distribute {
 		p.distributesNow = false
-		m.out = append(m.out, SetDistributing{p.id, false, p.muxWhy})
-		m.log(p, Log{Warn: !p.leaving, Kind: "not_distributing", Message: "no longer carries traffic", From: "distributing", Why: p.muxWhy})
+		m.out = append(m.out, SetDistributing{p.id, false, why})
+		m.log(p, Log{Warn: !p.leaving, Kind: "not_distributing", Message: "no longer carries traffic", From: "distributing", Why: why})
 	}
 	if p.collectsNow && !collect {
 		p.collectsNow = false
-		m.out = append(m.out, SetCollecting{p.id, false, p.muxWhy})
+		m.out = append(m.out, SetCollecting{p.id, false, why})
 	}
 }
 

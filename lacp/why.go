@@ -235,7 +235,7 @@ func (m *Machine) otherAggregator(p *port) string {
 	}
 	switch p.why {
 	case WhyTwoPartners:
-		return fmt.Sprintf("partner is %s, but the active aggregator %d has %s (%s)", p.partner.ID(), a.id, a.lag.partner, m.activeWhy)
+		return fmt.Sprintf("partner is %s, but the active aggregator %d has %s (chosen: %s)", p.partner.ID(), a.id, a.lag.partner, m.activeWhy)
 	case WhyKeyMismatch:
 		return fmt.Sprintf("partner %s has key %d here, but %d in the active aggregator %d: another channel group", a.lag.partner, p.partner.Key, a.lag.partnerKey, a.id)
 	case WhySpeed:
