@@ -25,7 +25,7 @@ func TestDecodeHashSelectNoAllocs(t *testing.T) {
 	var f Frame
 	var sink int
 	for _, p := range allPolicies {
-		for _, m := range []Mode{BalanceRR, ActiveBackup, BalanceXOR, Broadcast, BalanceTLB, BalanceALB} {
+		for m := BalanceRR; m <= BalanceALB; m++ {
 			sel, s, q := selector(t, m), slaves("+-++"), NewQueue(5)
 			s.Hash, s.Active = p, 3
 			s.MAC, s.Table = ownMAC, new(Table)

@@ -4,7 +4,7 @@
 //
 //	policy.go        Selector, Fanout and what they are given: Snapshot, Queue
 //	mode.go          the bonding modes; New, the one place that names selectors
-//	roundrobin.go activebackup.go xor.go broadcast.go    one selector each
+//	roundrobin.go activebackup.go xor.go broadcast.go lacp.go    one selector each
 //	balance.go       those of balance-tlb and balance-alb, and what they count
 //	frame.go         Frame, the decoder: MAC addresses, the outer VLAN tag, EtherType
 //	hash.go          HashPolicy and the arithmetic of xmit_hash_policy

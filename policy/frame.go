@@ -98,3 +98,19 @@ func (f *Frame) IsARP() bool { return f.EtherType == etherARP }
 func (f *Frame) IsIGMP() bool {
 	return f.EtherType == etherIPv4 && len(f.b) >= f.L3+ipv4Header && f.b[f.L3+9] == protoIGMP
 }
+
+// Types of ICMPv6 that are neighbour discovery between hosts (RFC 4861).
+const (
+	neighborSolicit   = 135
+	neighborAdvertise = 136
+)
+
+// IsNeighbor reports whether the payload is an IPv6 neighbour solicitation or
+// advertisement. As in the kernel, one behind an extension header is not.
+func (f *Frame) IsNeighbor() bool {
+	if f.EtherType != etherIPv6 || len(f.b) <= f.L3+ipv6Header || f.b[f.L3+6] != protoICMPv6 {
+		return false
+	}
+	t := f.b[f.L3+ipv6Header]
+	return t == neighborSolicit || t == neighborAdvertise
+}

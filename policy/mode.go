@@ -40,7 +40,7 @@ func New(m Mode) (Selector, bool) {
 		return roundRobin{}, true
 	case ActiveBackup:
 		return activeBackup{}, true
-	case BalanceXOR:
+	case BalanceXOR, LACP:
 		return xor{}, true
 	case Broadcast:
 		return broadcast{}, true

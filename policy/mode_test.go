@@ -80,7 +80,7 @@ func TestNew(t *testing.T) {
 		serves, copies bool
 	}{
 		{BalanceRR, true, false}, {ActiveBackup, true, false}, {BalanceXOR, true, false}, {Broadcast, true, true},
-		{LACP, false, false}, {BalanceTLB, true, false}, {BalanceALB, true, false}, {7, false, false},
+		{LACP, true, false}, {BalanceTLB, true, false}, {BalanceALB, true, false}, {7, false, false},
 	} {
 		s, ok := New(c.m)
 		if ok != c.serves || (s != nil) != c.serves {
