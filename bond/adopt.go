@@ -58,6 +58,9 @@ func (e *Engine) adopt(ctx context.Context, r *Record, name string) error {
 		return err
 	}
 	b.ownMAC, b.failovers = r.OwnMAC, r.Failovers
+	if b.lag != nil {
+		b.lag.numbers = r.PortNumbers
+	}
 	if err := b.lock(ctx); err != nil {
 		return err
 	}
@@ -96,6 +99,7 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU,
 		failures: r.Failures, prio: r.Prio, queueID: r.QueueID,
+		portPrio: r.PortPrio, assume: r.AssumedMbps, number: r.PortNumber,
 	}
 	// With other rules the active slave's address is seen to once it is known.
 	if info.MAC != b.mac && b.failOverMAC() == option.FailOverMACNone {
@@ -137,7 +141,9 @@ func (b *Bond) resumeActive(r *Record) {
 		b.active, b.activeSince, b.activeWhy = s, r.ActiveAt, r.ActiveWhy
 		b.dirty = true
 	}
-	b.reselect("taken over")
+	if b.lag == nil {
+		b.reselect("taken over")
+	}
 	if moves := append(b.planMACs(nil, b.active), b.partMACs()...); len(moves) > 0 {
 		b.moveMACs(moves, func() {})
 	}

@@ -59,6 +59,9 @@ type Bond struct {
 	activeWhy    string
 	failovers    uint64
 
+	lag   *lag        // its LACP; nil outside 802.3ad
+	heard []slowFrame // scratch of hear
+
 	mii      *monitor.MII
 	effects  []monitor.Effect
 	notifier announce.Notifier
@@ -106,8 +109,7 @@ func newBond(ctx context.Context, e *Engine, cfg Config) (*Bond, error) {
 
 // openBond opens the TAP of a bond with these settings, which does nothing yet.
 func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
-	selector, ok := policy.New(policy.Mode(vals.Mode))
-	if !ok {
+	if _, ok := policy.New(policy.Mode(vals.Mode)); !ok {
 		return nil, fmt.Errorf("%s: mode %v: no transmit policy", o.Name, policy.Mode(vals.Mode))
 	}
 	o.Queues, o.Offload = int(max(vals.Queues, 1)), tapOffload(vals.Offload)
@@ -123,10 +125,11 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	b := &Bond{
 		engine: e, sys: e.sys, bus: e.bus, dev: dev, index: dev.Index(),
 		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1),
-		name: o.Name, vals: vals, selector: selector,
+		name: o.Name, vals: vals,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU,
 	}
 	b.jobs = newJobs()
+	b.setMode(policy.Mode(vals.Mode))
 	b.mii = monitor.NewMII(b.miiConfig())
 	b.tapSync = newTAPSync(dev, func(err error) {
 		b.box.post(func() { b.warn(nil, "tap", err.Error()) })

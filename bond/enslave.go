@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -140,7 +141,10 @@ func (e *enslaving) prepare(name string) error {
 	if err := b.sys.PrepareSlave(info.Index); err != nil {
 		return fail("turn IPv6 off", err)
 	}
-	e.s = &slave{index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mac: e.slaveMAC, mtu: e.mtu}
+	e.s = &slave{
+		index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mac: e.slaveMAC, mtu: e.mtu,
+		portPrio: lacp.DefaultPortPriority,
+	}
 	if err := e.open(); err != nil {
 		return fail("open", err)
 	}
@@ -169,6 +173,9 @@ func (e *enslaving) open() error {
 		return err
 	}
 	e.undo.add(func() { _ = s.control.Close() })
+	if err = b.openSlow(s); err != nil {
+		return err
+	}
 	filter, err := b.tapFilter()
 	if err != nil {
 		return err
@@ -191,6 +198,8 @@ func (e *enslaving) join() {
 	queues := b.dev.Queues()
 	s.rx = newRxWorker(s.slot, s.port, queues[s.slot%len(queues)], &b.snap)
 	s.rxDone = make(chan struct{})
+	s.slow = newSlowInbox(func() { b.box.post(func() { b.hear(s) }) })
+	s.rx.slow = s.slow
 	s.fresh = true
 	b.slaves = append(b.slaves, s)
 	b.dirty = true
@@ -210,9 +219,13 @@ func (e *enslaving) join() {
 		e.welcome()
 	}
 	s.fresh = false
+	b.joinLACP(s)
 	b.engine.claim(s.index, b)
 	b.stepMII(monitor.Tick{}) // a lone slave doesn't wait for updelay
 	go b.runRx(s)
+	if b.lag != nil {
+		go b.runSlow(s)
+	}
 	if err := b.sys.WatchCarrier(s.index, s.busyFrames, func(up bool) {
 		b.box.post(func() { b.setCarrier(s, up) })
 	}); err != nil {
@@ -228,10 +241,18 @@ func (e *enslaving) welcome() {
 	}
 	// The kernel raises the carrier without a word here; a word is for changes.
 	b.updateCarrier()
-	if b.primaryMode() || b.active == nil {
+	if b.primaryMode() || b.active == nil && b.lag == nil {
 		b.reselect("slave added")
 	}
-	b.event(Event{Slave: s.name, Kind: "enslave", Message: enslaveText(b.primaryMode() && s != b.active, s.link), To: s.link.String()})
+	b.event(Event{Slave: s.name, Kind: "enslave", Message: enslaveText(b.backup(s), s.link), To: s.link.String()})
+}
+
+// backup is the kernel's word for a slave that doesn't carry the bond's frames.
+func (b *Bond) backup(s *slave) bool {
+	if b.lag != nil {
+		return !s.distributing
+	}
+	return b.primaryMode() && s != b.active
 }
 
 func enslaveText(backup bool, l monitor.Link) string {

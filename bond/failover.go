@@ -36,7 +36,7 @@ func (b *Bond) reselect(why string) {
 			c.primary = i
 		}
 		c.slaves = append(c.slaves, candidate{
-			link: s.link, usable: s.usable(), remaining: b.delayLeft(s), prio: s.prio, speed: s.speed,
+			link: s.link, usable: s.usable(), remaining: b.delayLeft(s), prio: s.prio, speed: s.rated(),
 		})
 	}
 	got := c.choose()
@@ -47,14 +47,17 @@ func (b *Bond) reselect(why string) {
 	if next != b.active {
 		b.setActive(next, got.early, why)
 	}
-	if !b.updateCarrier() {
-		return
+	if b.updateCarrier() {
+		b.carrierEvent(why)
 	}
+}
+
+func (b *Bond) carrierEvent(why string) {
+	e := Event{Kind: "carrier_down", Message: "now running without any active interface!", Why: why}
 	if b.carrier {
-		b.event(Event{Kind: "carrier_up", Message: "active interface up!", Why: why})
-	} else {
-		b.event(Event{Kind: "carrier_down", Message: "now running without any active interface!", Why: why})
+		e.Kind, e.Message = "carrier_up", "active interface up!"
 	}
+	b.event(e)
 }
 
 // delayLeft is what s still waits for updelay. The kernel counts it in ticks,
@@ -135,8 +138,12 @@ func (b *Bond) activeEvent(old, next *slave, why, msg string) {
 
 // updateCarrier makes the TAP's carrier and speed those of the bond, and
 // reports whether the carrier changed. Outside 802.3ad the bond has carrier
-// while any slave's link is UP.
+// while any slave's link is UP; there, LACP says.
 func (b *Bond) updateCarrier() bool {
+	if b.lag != nil {
+		b.wantTAP()
+		return false
+	}
 	up := false
 	for _, s := range b.members() {
 		up = up || s.link == monitor.LinkUp

@@ -2,6 +2,7 @@ package bond
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -38,18 +39,23 @@ type fakeSystem struct {
 	before  func()           // called, locked, before anything is changed
 	calls   []string
 	sent    []announcement // what control sockets sent
+	control map[int]*fakeControl
+	wire    *fakeSystem     // the machine at the other ends of the cables, by interface name
+	cut     map[string]bool // cables that lose all, although both ends have carrier
+	sendErr error           // what sending on a control socket answers
 	next    int
 }
 
 type announcement struct {
 	slave int
 	frame []byte
+	at    time.Time
 }
 
 func newFakeSystem(nics ...string) *fakeSystem {
 	f := &fakeSystem{
 		links: map[int]*link.Info{}, carrier: map[int]bool{}, speed: map[int]monitor.Speed{}, reports: map[int]func(bool){},
-		ports: map[int]*fakePort{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, fail: map[string]error{}, next: 1,
+		ports: map[int]*fakePort{}, control: map[int]*fakeControl{}, cut: map[string]bool{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, fail: map[string]error{}, next: 1,
 	}
 	for i, n := range nics {
 		idx := f.addLink(n, [6]byte{2, 0, 0, 0, 0, byte(i)})
@@ -82,6 +88,11 @@ func (f *fakeSystem) call(op string, index int, args ...any) error {
 func (f *fakeSystem) index(name string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.indexLocked(name)
+}
+
+// indexLocked is index for who holds the lock.
+func (f *fakeSystem) indexLocked(name string) int {
 	for i, l := range f.links {
 		if l.Name == name {
 			return i
@@ -200,7 +211,7 @@ func (f *fakeSystem) OpenPort(index int, offload bool) (nic.Port, error) {
 	if err := f.call("port", index); err != nil {
 		return nil, err
 	}
-	p := &fakePort{fakeQueue: newFakeQueue(), index: index, offload: offload}
+	p := &fakePort{fakeQueue: newFakeQueue(), sys: f, index: index, offload: offload}
 	f.ports[index] = p
 	return p, nil
 }
@@ -208,7 +219,9 @@ func (f *fakeSystem) OpenPort(index int, offload bool) (nic.Port, error) {
 func (f *fakeSystem) OpenControl(index int) (nic.ControlPort, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &fakeControl{sys: f, index: index}, f.call("control", index)
+	c := &fakeControl{sys: f, index: index, in: make(chan nicFrame, 1024), closed: make(chan struct{})}
+	f.control[index] = c
+	return c, f.call("control", index)
 }
 
 func (f *fakeSystem) Shield(index int) (Shield, error) {
@@ -356,15 +369,25 @@ func (t *fakeTAP) Delete() error {
 
 type fakePort struct {
 	*fakeQueue
+	sys     *fakeSystem
 	index   int
 	offload bool
 	member  nic.Membership
 }
 
-func (p *fakePort) Writer() vnet.Writer { return p.fakeQueue }
-func (p *fakePort) Index() int          { return p.index }
-func (p *fakePort) Offload() bool       { return p.offload }
-func (p *fakePort) Stats() nic.Stats    { return nic.Stats{} }
+func (p *fakePort) Writer() vnet.Writer { return p }
+
+// WriteBatch keeps the frames and has the other end of the cable receive them.
+func (p *fakePort) WriteBatch(pkts []vnet.Packet) vnet.Sent {
+	for i := range pkts {
+		p.sys.cross(p.index, pkts[i].Frame())
+	}
+	return p.fakeQueue.WriteBatch(pkts)
+}
+
+func (p *fakePort) Index() int       { return p.index }
+func (p *fakePort) Offload() bool    { return p.offload }
+func (p *fakePort) Stats() nic.Stats { return nic.Stats{} }
 func (p *fakePort) SetMembership(m nic.Membership) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -372,23 +395,112 @@ func (p *fakePort) SetMembership(m nic.Membership) error {
 	return nil
 }
 
+// cross has a frame that left by an interface arrive at the other end of its
+// cable: at the data socket, and at the control socket if that asked for it.
+func (f *fakeSystem) cross(index int, frame []byte) {
+	f.mu.Lock()
+	l, peer := f.links[index], f.wire
+	lost := peer == nil || l == nil || !f.carrier[index] || f.cut[l.Name]
+	f.mu.Unlock()
+	if lost {
+		return
+	}
+	at := peer.index(l.Name)
+	peer.mu.Lock()
+	port, control := peer.ports[at], peer.control[at]
+	lost = !peer.carrier[at]
+	peer.mu.Unlock()
+	if lost {
+		return
+	}
+	if control != nil {
+		control.arrive(frame, false)
+	}
+	if port != nil {
+		port.arrive(frame)
+	}
+}
+
+// arrive has the interface's data socket receive a frame, if there is room.
+func (p *fakePort) arrive(frame []byte) {
+	select {
+	case p.in <- []vnet.Packet{{Buf: slices.Concat(make([]byte, vnet.HdrLen), frame)}}:
+	default:
+	}
+}
+
+type nicFrame struct {
+	b      []byte
+	tagged bool
+}
+
 type fakeControl struct {
-	sys   *fakeSystem
-	index int
+	sys    *fakeSystem
+	index  int
+	in     chan nicFrame
+	closed chan struct{}
+	once   sync.Once
+
+	mu     sync.Mutex
+	filter nic.Filter
+	groups []nic.MAC
 }
 
 func (c *fakeControl) Send(frame []byte) error {
 	c.sys.mu.Lock()
-	defer c.sys.mu.Unlock()
-	c.sys.sent = append(c.sys.sent, announcement{slave: c.index, frame: slices.Clone(frame)})
+	if err := c.sys.sendErr; err != nil {
+		c.sys.mu.Unlock()
+		return err
+	}
+	c.sys.sent = append(c.sys.sent, announcement{slave: c.index, frame: slices.Clone(frame), at: time.Now()})
+	c.sys.mu.Unlock()
+	c.sys.cross(c.index, frame)
 	return nil
 }
 
-func (c *fakeControl) Receive([]byte) (nic.Received, error) { return nic.Received{}, os.ErrClosed }
-func (c *fakeControl) SetFilter(nic.Filter) error           { return nil }
-func (c *fakeControl) JoinGroup(nic.MAC) error              { return nil }
-func (c *fakeControl) LeaveGroup(nic.MAC) error             { return nil }
-func (c *fakeControl) Close() error                         { return nil }
+// arrive has the control socket receive a frame if its filter lets it through.
+func (c *fakeControl) arrive(frame []byte, tagged bool) {
+	c.mu.Lock()
+	wanted := slices.Contains(c.filter.EtherTypes, binary.BigEndian.Uint16(frame[12:]))
+	c.mu.Unlock()
+	if !wanted {
+		return
+	}
+	select {
+	case c.in <- nicFrame{slices.Clone(frame), tagged}:
+	default:
+	}
+}
+
+func (c *fakeControl) Receive(buf []byte) (nic.Received, error) {
+	select {
+	case f := <-c.in:
+		return nic.Received{N: copy(buf, f.b), Tagged: f.tagged}, nil
+	case <-c.closed:
+		return nic.Received{}, os.ErrClosed
+	}
+}
+
+func (c *fakeControl) SetFilter(f nic.Filter) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.filter = f
+	return nil
+}
+
+func (c *fakeControl) JoinGroup(m nic.MAC) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.groups = append(c.groups, m)
+	return nil
+}
+
+func (c *fakeControl) LeaveGroup(nic.MAC) error { return nil }
+
+func (c *fakeControl) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return nil
+}
 
 type fakeShield struct {
 	sys   *fakeSystem
@@ -430,25 +542,32 @@ type rig struct {
 func run(t *testing.T, options string, nics []string, fn func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, sys: newFakeSystem(nics...)}
-		r.e = NewEngine(r.sys, NewBus(), nil)
-		assigns, rest, err := option.ParseWords(strings.Fields(options))
-		if err != nil || len(rest) > 0 {
-			t.Fatal(err, rest)
-		}
-		if r.b, err = r.e.Create(t.Context(), Config{Name: "bond0", Options: assigns}); err != nil {
-			t.Fatal(err)
-		}
-		r.tap, _ = r.b.dev.(*fakeTAP)
-		for _, n := range nics {
-			r.must(r.b.Enslave(t.Context(), n))
-		}
+		r := newRig(t, newFakeSystem(nics...), options, nics)
 		r.must(r.b.SetUp(t.Context()))
 		fn(r)
 		if err := r.e.CloseAll(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// newRig makes a bond that is down over the NICs.
+func newRig(t *testing.T, sys *fakeSystem, options string, nics []string) *rig {
+	t.Helper()
+	r := &rig{t: t, sys: sys}
+	r.e = NewEngine(r.sys, NewBus(), nil)
+	assigns, rest, err := option.ParseWords(strings.Fields(options))
+	if err != nil || len(rest) > 0 {
+		t.Fatal(err, rest)
+	}
+	if r.b, err = r.e.Create(t.Context(), Config{Name: "bond0", Options: assigns}); err != nil {
+		t.Fatal(err)
+	}
+	r.tap, _ = r.b.dev.(*fakeTAP)
+	for _, n := range nics {
+		r.must(r.b.Enslave(t.Context(), n))
+	}
+	return r
 }
 
 func (r *rig) must(err error) {
@@ -464,6 +583,10 @@ func (r *rig) set(words string) error {
 		return errors.Join(err, fmt.Errorf("rest %v", rest))
 	}
 	return r.b.Set(r.t.Context(), option.ViaNetlink, a)
+}
+
+func (r *rig) setSlave(slave, name, value string) error {
+	return r.b.Set(r.t.Context(), option.ViaNetlink, []option.Assign{{Option: name, Value: value, Slave: slave}})
 }
 
 func (r *rig) state() State {

@@ -9,6 +9,7 @@ import (
 	"github.com/tapbond/tapbond/internal/announce"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -40,9 +41,17 @@ func (b *Bond) housekeeping() {
 		_ = b.call(func() { slaves = b.members() })
 		for _, s := range slaves {
 			b.keepShield(s)
+			b.keepSpeed(s)
 		}
 		b.mirrorFilter(slaves)
 		b.unlock()
+	}
+}
+
+// keepSpeed reads a slave's speed again: not every driver tells of a change.
+func (b *Bond) keepSpeed(s *slave) {
+	if speed := b.sys.Speed(s.index); speed.Mbps != 0 {
+		b.box.post(func() { b.setSpeed(s, speed) })
 	}
 }
 
@@ -154,6 +163,9 @@ func (b *Bond) setUp(up bool) {
 		return
 	}
 	b.up, b.dirty = up, true
+	if b.lag != nil && !up {
+		b.stepLACP(lacp.Admin{Up: false})
+	}
 	if !up {
 		b.event(Event{Kind: "bond_down", Message: "bond is down"})
 		b.notifier.Stop()
@@ -164,6 +176,9 @@ func (b *Bond) setUp(up bool) {
 		b.stepMII(monitor.Carrier{ID: s.id, Up: s.carrier})
 	}
 	b.stepMII(monitor.Tick{})
+	if b.lag != nil {
+		b.stepLACP(lacp.Admin{Up: true})
+	}
 }
 
 // followMTU gives the slaves the MTU somebody gave the TAP, all or none: if one
@@ -217,6 +232,7 @@ func (b *Bond) followMAC(slaves []*slave, old, mac [6]byte) {
 		for _, s := range slaves {
 			s.mac = mac
 		}
+		b.configureLACP()
 		b.event(Event{Kind: "mac", Message: "address is now " + link.MACString(mac), From: link.MACString(old), To: link.MACString(mac)})
 	})
 	if targets, err := announce.Targets(b.sys, b.index); err == nil {
@@ -245,6 +261,9 @@ func (b *Bond) slaveLooks(s *slave, name string, mtu int, mac [6]byte) (mend boo
 	if name != s.name {
 		b.event(Event{Slave: s.name, Kind: "slave_rename", Message: "interface is now called " + name, From: s.name, To: name})
 		s.name, b.dirty = name, true
+		if b.lag != nil {
+			b.stepLACP(lacp.PortRenamed{Port: lacp.PortID(s.id), Name: name})
+		}
 		b.sys.RenameCarrier(s.index, name)
 	}
 	if mtu != s.mtu && mtu != b.mtu {

@@ -37,6 +37,17 @@ func (b *Bond) cameUp(s *slave, seq int, speed monitor.Speed) {
 	b.stepMII(monitor.Carrier{ID: s.id, Up: true})
 }
 
+// setSpeed takes a reading of the speed of a link that is up all the time.
+func (b *Bond) setSpeed(s *slave, speed monitor.Speed) {
+	if s.speed == speed || !s.carrier || s.leaving {
+		return
+	}
+	b.event(Event{Slave: s.name, Kind: "speed", Message: "speed is now " + speedText(speed), From: speedText(s.speed), To: speedText(speed)})
+	s.speed = speed
+	b.linkLACP(s) // its key follows
+	b.wantTAP()
+}
+
 // stepMII runs the link monitor and carries out what it decides. While the
 // bond is down the monitor stands still, as the kernel's does.
 func (b *Bond) stepMII(ev monitor.Event) {
@@ -71,6 +82,7 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 	}
 	s.link, s.since = e.To, b.now()
 	b.dirty = true
+	defer b.linkLACP(s) // behind the line that says why
 	ms := e.Delay.Milliseconds()
 	switch e.To {
 	case monitor.LinkFail:
@@ -100,7 +112,10 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 			return
 		}
 		s.why = "carrier"
-		b.linkEvent(s, e, "link_up", "link status definitely up, "+speedText(s.speed))
+		b.linkEvent(s, e, "link_up", "link status definitely up, "+speedText(s.rated()))
+		if b.lag != nil {
+			return // LACP decides who carries what
+		}
 		if b.active == nil || s.name == b.vals.Primary || (b.primaryMode() && s.prio > b.active.prio) {
 			b.reselect("link came up")
 		}

@@ -3,6 +3,7 @@ package bond
 import (
 	"time"
 
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -60,6 +61,9 @@ func (b *Bond) arm(timer *time.Timer) {
 			at = t
 		}
 	}
+	if b.lag != nil {
+		earlier(b.lag.machine.Next())
+	}
 	if b.up {
 		earlier(b.mii.Next())
 		earlier(b.notifier.Next())
@@ -83,6 +87,11 @@ func (b *Bond) tick() {
 	now := b.now()
 	if next, ok := b.mii.Next(); ok && !next.After(now) {
 		b.stepMII(monitor.Tick{})
+	}
+	if b.lag != nil {
+		if next, ok := b.lag.machine.Next(); ok && !next.After(now) {
+			b.stepLACP(lacp.Tick{})
+		}
 	}
 	b.stepNotify(now)
 	if !b.wake.IsZero() && !b.wake.After(now) {

@@ -7,10 +7,11 @@ import (
 )
 
 // startNotify begins the peer notifications of a failover: the first at once,
-// num_grat_arp in all. Only active-backup sends them, and only while it is up:
-// a bond that is set up has nothing to correct.
+// num_grat_arp in all. Only active-backup sends them, and 802.3ad where LACP
+// asks for it, and only while the bond is up: one that is set up has nothing to
+// correct.
 func (b *Bond) startNotify() {
-	if policy.Mode(b.vals.Mode) != policy.ActiveBackup || !b.up {
+	if policy.Mode(b.vals.Mode) != policy.ActiveBackup && b.lag == nil || !b.up {
 		return
 	}
 	b.notifier.Start(b.now(), announce.Plan{
@@ -21,12 +22,33 @@ func (b *Bond) startNotify() {
 
 // stepNotify sends a notification if one is due and can be sent.
 func (b *Bond) stepNotify(now time.Time) {
-	if b.active == nil || !b.up {
+	on := b.speakers()
+	if len(on) == 0 || !b.up {
 		return
 	}
 	if b.notifier.Step(now) {
-		b.announceOn(b.active)
+		for _, s := range on {
+			b.announceOn(s)
+		}
 	}
+}
+
+// speakers are the slaves that announcements go out on: the active one, and in
+// 802.3ad the ports that distribute.
+func (b *Bond) speakers() []*slave {
+	if b.lag == nil {
+		if b.active == nil {
+			return nil
+		}
+		return []*slave{b.active}
+	}
+	var on []*slave
+	for _, s := range b.members() {
+		if s.distributing {
+			on = append(on, s)
+		}
+	}
+	return on
 }
 
 // announceOn tells the peers, through s, where every address of the bond and of

@@ -14,12 +14,13 @@ func (b *Bond) publish() uint64 {
 	b.dirty = false
 	mode := policy.Mode(b.vals.Mode)
 	s := &snapshot{
-		gen:     b.gen,
-		up:      b.up,
-		mac:     b.mac,
-		sel:     b.selector,
-		offload: b.dev.Offload(),
-		rx:      make([]rxRule, len(b.slots)),
+		gen:      b.gen,
+		up:       b.up,
+		mac:      b.mac,
+		sel:      b.selector,
+		offload:  b.dev.Offload(),
+		takeSlow: b.lag != nil,
+		rx:       make([]rxRule, len(b.slots)),
 		pol: policy.Snapshot{
 			Active:          -1,
 			Hash:            policy.HashPolicy(b.vals.XmitHashPolicy),
@@ -54,9 +55,13 @@ func (b *Bond) publish() uint64 {
 }
 
 // rxRuleOf applies spec 2.3: in modes with one active slave the others hear
-// nothing for the bond, unless all_slaves_active is set. A slave that is being
+// nothing for the bond, unless all_slaves_active is set, and in 802.3ad neither
+// do those that don't collect. A slave that is being
 // released goes on delivering as before until its socket is closed.
 func (b *Bond) rxRuleOf(s *slave, now time.Time) rxRule {
+	if b.lag != nil && !s.collecting && b.vals.AllSlavesActive == 0 {
+		return rxInactive
+	}
 	if !b.primaryMode() || s == b.active || b.vals.AllSlavesActive != 0 {
 		return rxActive
 	}

@@ -1,6 +1,7 @@
 package bond
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapbond/tapbond/bond/option"
@@ -24,6 +25,9 @@ type Record struct {
 	ActiveWhy string    `json:"active_why,omitempty"`
 	Failovers uint64    `json:"failovers,omitempty"`
 
+	// PortNumbers are those of slaves that have left, too.
+	PortNumbers []PortNumber `json:"port_numbers,omitempty"`
+
 	Slaves []SlaveRecord `json:"slaves,omitempty"`
 }
 
@@ -40,6 +44,10 @@ type SlaveRecord struct {
 	Failures uint32       `json:"link_failure_count,omitempty"`
 	Prio     int32        `json:"prio,omitempty"`
 	QueueID  uint16       `json:"queue_id,omitempty"`
+
+	PortNumber  uint16 `json:"port_number,omitempty"` // LACP's
+	PortPrio    uint16 `json:"actor_port_prio,omitempty"`
+	AssumedMbps uint32 `json:"assumed_speed_mbps,omitempty"`
 }
 
 // Phase says whether something was under way. What was is taken back by the
@@ -69,10 +77,14 @@ func (b *Bond) record() Record {
 	if b.active != nil {
 		r.Active, r.ActiveAt, r.ActiveWhy = b.active.name, b.activeSince, b.activeWhy
 	}
+	if b.lag != nil {
+		r.PortNumbers = slices.Clone(b.lag.numbers)
+	}
 	for _, s := range b.slaves {
 		sr := SlaveRecord{
 			Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, Link: s.link, Since: s.since, Why: s.why,
 			Failures: s.failures, Prio: s.prio, QueueID: s.queueID,
+			PortNumber: s.number, PortPrio: s.portPrio, AssumedMbps: s.assume,
 		}
 		if s.leaving {
 			sr.Phase = Going

@@ -57,9 +57,16 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 	var readers []*reader
 	var gen uint64
 	var wait time.Duration
+	var drained []<-chan struct{}
 	if err := b.call(func() {
+		drain := present && b.up
 		for _, s := range slaves {
 			b.leave(s)
+		}
+		for _, s := range slaves {
+			if ch := b.leaveLACP(s, drain); ch != nil {
+				drained = append(drained, ch)
+			}
 		}
 		gen = b.publish()
 		for _, w := range b.tx {
@@ -74,6 +81,14 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 	b.engine.keep.flush()
 	awaitGrace(readers, gen) // from here on nobody writes to the ports
 	time.Sleep(wait)
+	awaitDrained(drained)
+	_ = b.call(func() {
+		if len(drained) > 0 {
+			for _, s := range slaves {
+				b.leaveLACP(s, false)
+			}
+		}
+	})
 	var errs []error
 	for _, s := range slaves {
 		if err := b.free(s, present); err != nil {
@@ -91,6 +106,21 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 		errs = append(errs, b.sys.SetMAC(b.index, mac))
 	}
 	return errors.Join(errs...)
+}
+
+// drainLimit is how long a port waits for its partner to stop sending. LACP
+// gives up after a second by itself.
+const drainLimit = 2 * time.Second
+
+func awaitDrained(ports []<-chan struct{}) {
+	limit := time.After(drainLimit)
+	for _, ch := range ports {
+		select {
+		case <-ch:
+		case <-limit:
+			return
+		}
+	}
 }
 
 // free closes a slave's sockets and leaves its NIC as it was found, but down.
@@ -124,7 +154,7 @@ func (b *Bond) leave(s *slave) {
 	s.leaving = true
 	b.dirty = true
 	role := "active"
-	if b.primaryMode() && s != b.active {
+	if b.backup(s) {
 		role = "backup"
 	}
 	b.event(Event{Slave: s.name, Kind: "release", Message: "Releasing " + role + " interface", From: s.link.String()})
@@ -141,7 +171,7 @@ func (b *Bond) leave(s *slave) {
 	} else {
 		b.updateCarrier()
 	}
-	if !b.primaryMode() && b.up && b.vals.NumGratArp > 0 {
+	if !b.primaryMode() && b.lag == nil && b.up && b.vals.NumGratArp > 0 {
 		b.speakElsewhere()
 	}
 }
@@ -173,6 +203,7 @@ func (b *Bond) drop(slaves []*slave) (empty bool, mac [6]byte) {
 	}
 	mac = randomMAC()
 	b.mac, b.ownMAC = mac, true
+	b.configureLACP()
 	return true, mac
 }
 

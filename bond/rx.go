@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tapbond/tapbond/internal/vnet"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/policy"
 )
 
@@ -20,8 +21,9 @@ type rxWorker struct {
 	seen   counter // frames read, delivered or not: the ARP monitor's and poller's view
 	drops  drops
 
-	out []vnet.Packet
-	seg *vnet.Segmenter
+	slow *slowInbox // for Markers: they must not overtake the data before them
+	out  []vnet.Packet
+	seg  *vnet.Segmenter
 }
 
 func newRxWorker(slot int, port vnet.Reader, tap vnet.Writer, snap *atomic.Pointer[snapshot]) *rxWorker {
@@ -60,6 +62,9 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 		p := &pkts[i]
 		if why := receive(s, rule, p.Frame()); why != policy.None {
 			w.drops.n[why].add(1)
+			if why == policy.RxSlowProto && lacp.IsMarker(p.Frame()) {
+				w.marker(p.Frame())
+			}
 			continue
 		}
 		// What the TAP can't be told is completed in software: everything in
@@ -75,6 +80,13 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 		}
 	}
 	w.write(w.out)
+}
+
+// marker hands a Marker on when all that came before it is written.
+func (w *rxWorker) marker(frame []byte) {
+	w.write(w.out)
+	w.out = w.out[:0]
+	w.slow.put(frame, false)
 }
 
 func (w *rxWorker) write(pkts []vnet.Packet) {
@@ -102,8 +114,7 @@ func receive(s *snapshot, rule rxRule, b []byte) policy.Reason {
 	if len(b) < ethHeader {
 		return policy.RxRunt
 	}
-	slow := b[12] == 0x88 && b[13] == 0x09
-	if s.takeSlow && slow {
+	if s.takeSlow && isSlow(b) {
 		return policy.RxSlowProto
 	}
 	switch rule {
@@ -122,6 +133,14 @@ func receive(s *snapshot, rule rxRule, b []byte) policy.Reason {
 		return policy.RxOwnSource
 	}
 	return policy.None
+}
+
+// isSlow: a Slow Protocols frame, be it tagged, which none may be.
+func isSlow(b []byte) bool {
+	if b[12] == 0x81 && b[13] == 0x00 || b[12] == 0x88 && b[13] == 0xa8 {
+		return len(b) >= ethHeader+4 && b[16] == 0x88 && b[17] == 0x09
+	}
+	return b[12] == 0x88 && b[13] == 0x09
 }
 
 // linkLocal: 01:80:c2:00:00:0X, never forwarded by a bridge.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -119,7 +120,12 @@ func (b *Bond) accept(res option.Result) {
 func (b *Bond) carryOut(e option.Effect) {
 	switch e := e.(type) {
 	case option.ModeChanged:
-		b.selector, _ = policy.New(policy.Mode(e.To)) // Apply accepts no mode without one
+		b.setMode(policy.Mode(e.To))
+	case option.DatapathChanged:
+		b.selector = b.selectorFor()
+		b.configureLACP()
+	case option.LACPChanged:
+		b.configureLACP()
 	case option.MonitorChanged:
 		b.configureMII()
 	case option.SetActive:
@@ -132,10 +138,22 @@ func (b *Bond) carryOut(e option.Effect) {
 		b.forcePrimary = e.Force
 		b.reselect("options changed")
 	case option.RecheckCarrier:
+		b.configureLACP()
 		b.updateCarrier()
 	case option.SetPrio:
 		if s := b.slaveByName(e.Slave); s != nil {
 			s.prio = e.Prio
+		}
+	case option.SetActorPortPrio:
+		if s := b.slaveByName(e.Slave); s != nil && b.lag != nil {
+			s.portPrio = e.Prio
+			b.stepLACP(lacp.PortPriority{Port: lacp.PortID(s.id), Priority: e.Prio})
+		}
+	case option.SetSpeed:
+		if s := b.slaveByName(e.Slave); s != nil {
+			s.assume = e.Mbps
+			b.linkLACP(s)
+			b.wantTAP()
 		}
 	case option.SetQueueID:
 		if s := b.slaveByName(e.Slave); s != nil {

@@ -32,11 +32,21 @@ type slave struct {
 	rx      *rxWorker
 	rxDone  chan struct{} // closed when rx has ended
 
+	slow *slowInbox // Slow Protocols frames that it received
+
+	// The port's part in LACP.
+	number       uint16 // the port's
+	portPrio     uint16 // actor_port_prio
+	collecting   bool
+	distributing bool
+	drained      chan struct{} // closed when a leaving port may be closed
+
 	carrier  bool // admin up and carrier, as last seen
 	upSeq    int  // counts carrier changes, to tell a late answer from a current one
 	upSeen   int  // the upSeq that the link monitor knows of
 	link     monitor.Link
-	speed    monitor.Speed
+	speed    monitor.Speed // what the NIC says
+	assume   uint32        // Mb/s, if it says nothing
 	prio     int32
 	queueID  uint16
 	failures uint32
@@ -98,6 +108,9 @@ func (s *slave) canTx(mode policy.Mode) bool {
 	}
 	if mode == policy.BalanceXOR && s.link == monitor.LinkFail {
 		return true
+	}
+	if mode == policy.LACP && !s.distributing {
+		return false
 	}
 	return s.carrier && s.link == monitor.LinkUp
 }

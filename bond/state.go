@@ -28,7 +28,8 @@ type State struct {
 	ActiveWhy  string            `json:"active_why,omitempty"`
 	Failovers  uint64            `json:"failovers"` // changes of the active slave
 	Options    option.Values     `json:"-"`
-	Settings   map[string]string `json:"options"` // in words, by kernel name
+	Settings   map[string]string `json:"options"`      // in words, by kernel name
+	AD         *ADState          `json:"ad,omitempty"` // 802.3ad only
 	Slaves     []SlaveState      `json:"slaves"`
 	Traffic    Traffic           `json:"traffic"`
 	Drops      map[string]uint64 `json:"drops"` // frames, by reason
@@ -51,6 +52,7 @@ type SlaveState struct {
 	Prio      int32     `json:"prio"`
 	Since     time.Time `json:"since"` // of the link state
 	Why       string    `json:"why"`
+	AD        *ADPort   `json:"ad,omitempty"` // 802.3ad only
 	Traffic   Traffic   `json:"traffic"`
 	// SocketDrops are frames the receive socket had no room for.
 	SocketDrops uint64 `json:"socket_drops"`
@@ -84,6 +86,7 @@ func (b *Bond) state() State {
 	for _, w := range b.tx {
 		drops.add(&w.drops)
 	}
+	var shown []*slave
 	for _, s := range b.slaves {
 		t := s.traffic()
 		st.Traffic.add(t)
@@ -91,19 +94,22 @@ func (b *Bond) state() State {
 		if s.leaving {
 			continue
 		}
+		shown = append(shown, s)
 		stats := s.port.Stats()
+		speed := s.rated()
 		state := "ACTIVE"
-		if mode == policy.ActiveBackup && s != b.active {
+		if b.backup(s) {
 			state = "BACKUP"
 		}
 		st.Slaves = append(st.Slaves, SlaveState{
 			Name: s.name, Index: s.index, State: state, MIIStatus: s.link.IPString(), Carrier: s.carrier,
 			Carries: b.up && s.canTx(mode) && (mode != policy.ActiveBackup || s == b.active),
-			Speed:   s.speed.Mbps, Duplex: s.speed.Duplex.String(), Failures: s.failures,
+			Speed:   speed.Mbps, Duplex: speed.Duplex.String(), Failures: s.failures,
 			PermMAC: link.MACString(s.permMAC), QueueID: s.queueID, Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
 		})
 	}
+	b.adState(&st, shown)
 	st.Drops = drops.byName()
 	return st
 }

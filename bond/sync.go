@@ -55,6 +55,7 @@ func (b *Bond) syncSlave(s *slave) {
 		}
 		b.setCarrier(s, up)
 		b.cameUp(s, s.upSeq, speed)
+		b.setSpeed(s, speed)
 	})
 	if mend {
 		b.putBackMAC(s)

@@ -105,20 +105,21 @@ func (b *Bond) wantTAP() {
 	mode := policy.Mode(b.vals.Mode)
 	st := tapState{carrier: b.carrier}
 	for _, s := range b.members() {
-		if !s.canTx(mode) || s.speed.Mbps == 0 {
+		v := s.rated()
+		if !s.canTx(mode) || v.Mbps == 0 {
 			continue
 		}
 		if mode == policy.ActiveBackup && s != b.active {
 			continue
 		}
 		if st.speed.Duplex == monitor.DuplexUnknown {
-			st.speed.Duplex = s.speed.Duplex
+			st.speed.Duplex = v.Duplex
 		}
 		switch {
 		case mode != policy.Broadcast:
-			st.speed.Mbps += s.speed.Mbps
-		case st.speed.Mbps == 0 || s.speed.Mbps < st.speed.Mbps:
-			st.speed.Mbps = s.speed.Mbps
+			st.speed.Mbps += v.Mbps
+		case st.speed.Mbps == 0 || v.Mbps < st.speed.Mbps:
+			st.speed.Mbps = v.Mbps
 		}
 	}
 	b.tapSync.set(st)

@@ -45,7 +45,7 @@ type AggregatorState struct {
 	// address is zero and the key 1 (kernel).
 	Partner    System   `json:"partner"`
 	PartnerKey uint16   `json:"partner_key"`
-	Ports      []PortID `json:"ports"`
+	Ports      []PortID `json:"-"`
 	// NumPorts counts the ports with link (kernel's "Number of ports").
 	NumPorts int `json:"num_ports"`
 	// Distributing counts the ports that carry traffic.

@@ -181,7 +181,7 @@ func TestRunRefuses(t *testing.T) {
 		{"run bond0 mode active-backup slaves eth0", "bond0: (slave eth0): Device can not be enslaved while up"},
 		{"run eth0", "eth0: file exists"},
 		{"run bond0 mode 7", "bond0: option mode: invalid value (7)"},
-		{"run bond0 mode 802.3ad", "bond0: option mode: not supported yet"},
+		{"run bond0 mode balance-alb", "bond0: option mode: not supported yet"},
 		{"run a-name-much-too-long", "tap: invalid interface name (a-name-much-too-long): invalid argument"},
 		{"show", "no tapbond runs in this network namespace"},
 	} {

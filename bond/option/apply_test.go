@@ -144,7 +144,7 @@ func TestRefusals(t *testing.T) {
 			ip:   "Error: unknown option, did you mean miimon?.",
 		},
 		{
-			name: "not there yet: a mode", request: "mode 802.3ad", errno: syscall.EOPNOTSUPP,
+			name: "not there yet: a mode", request: "mode balance-alb", errno: syscall.EOPNOTSUPP,
 			text: "bond0: option mode: not supported yet", ip: "Error: option mode: not supported yet.",
 		},
 		{

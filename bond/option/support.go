@@ -4,7 +4,7 @@ package option
 // it lacks; nil stands for every value but the default. Deleting a line is all
 // it takes to release an option.
 var notYet = map[ID][]uint32{
-	Mode: {LACP, BalanceTLB, BalanceALB},
+	Mode: {BalanceTLB, BalanceALB},
 
 	ArpInterval:   nil,
 	ArpIPTarget:   nil,
@@ -18,20 +18,6 @@ var notYet = map[ID][]uint32{
 
 	LPInterval:   nil,
 	TLBDynamicLB: nil,
-
-	LACPRate:          nil,
-	LACPActive:        nil,
-	ADSelect:          nil,
-	ADActorSysPrio:    nil,
-	ADActorSystem:     nil,
-	ADUserPortKey:     nil,
-	CoupledControl:    nil,
-	BroadcastNeighbor: nil,
-	LACPStrict:        nil,
-	ActorPortPrio:     nil,
-	MaxLinks:          nil,
-	LACPFallback:      nil,
-	LACPFallbackDelay: nil,
 }
 
 // Supported reports whether the engine does what o promises when it is set

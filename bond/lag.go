@@ -1,0 +1,155 @@
+package bond
+
+import (
+	"log/slog"
+
+	"github.com/tapbond/tapbond/lacp"
+	"github.com/tapbond/tapbond/policy"
+)
+
+// lag is what a bond in mode 802.3ad has beside the others: its LACP, and what
+// that must be remembered of. The control goroutine owns it.
+type lag struct {
+	machine *lacp.Machine
+	out     []lacp.Effect // scratch of stepLACP
+	failed  []lacp.PortID // likewise
+	frame   []byte        // likewise
+	numbers []PortNumber  // which NIC had which port number, oldest first
+}
+
+// setMode makes the bond's parts that depend on its mode.
+func (b *Bond) setMode(m policy.Mode) {
+	b.lag = nil
+	if m == policy.LACP {
+		b.lag = &lag{machine: lacp.New(b.lacpConfig())}
+	}
+	b.selector = b.selectorFor()
+}
+
+// lacpConfig is the part of the settings that LACP knows of.
+func (b *Bond) lacpConfig() lacp.Config {
+	v := &b.vals
+	c := lacp.Config{
+		System:            lacp.System{Priority: uint16(v.ADActorSysPrio), MAC: lacp.MAC(v.ADActorSystem)},
+		UserKey:           uint16(v.ADUserPortKey),
+		Active:            v.LACPActive != 0,
+		Fast:              v.LACPRate != 0,
+		Coupled:           v.CoupledControl != 0,
+		Select:            lacp.Select(v.ADSelect),
+		MinLinks:          int(v.MinLinks),
+		Strict:            v.LACPStrict != 0,
+		BroadcastNeighbor: v.BroadcastNeighbor != 0,
+		MaxLinks:          int(v.MaxLinks),
+		Fallback:          lacp.Fallback(v.LACPFallback),
+		FallbackDelay:     ms(uint64(v.LACPFallbackDelay)),
+	}
+	if c.System.MAC == (lacp.MAC{}) {
+		c.System.MAC = b.mac
+	}
+	return c
+}
+
+// configureLACP tells LACP the settings, and the bond's address, as they are now.
+func (b *Bond) configureLACP() {
+	if b.lag != nil {
+		b.stepLACP(lacp.Configure{Config: b.lacpConfig()})
+	}
+}
+
+// stepLACP has LACP see one event and carries out what it decides. The workers
+// see all of it as one new snapshot, and before the partner hears of it: when a
+// PDU says that a port collects, it does.
+func (b *Bond) stepLACP(ev lacp.Event) {
+	l := b.lag
+	l.out = l.machine.Step(b.now(), ev, l.out[:0])
+	for _, e := range l.out {
+		b.decided(e)
+	}
+	b.settle()
+	l.failed = l.failed[:0]
+	for _, e := range l.out {
+		b.say(e)
+	}
+	if len(l.failed) == 0 {
+		return
+	}
+	// What can't be sent is LACP's to try again, after a moment: no effect of
+	// these steps is a send.
+	for _, id := range l.failed {
+		l.out = l.machine.Step(b.now(), lacp.SendFailed{Port: id}, l.out[:0])
+		for _, e := range l.out {
+			b.decided(e)
+		}
+	}
+	b.settle()
+}
+
+// decided carries out an effect on the bond itself.
+func (b *Bond) decided(e lacp.Effect) {
+	switch e := e.(type) {
+	case lacp.SetDistributing:
+		if s := b.slaveByID(int(e.Port)); s != nil {
+			s.distributing, b.dirty = e.On, true
+			b.wantTAP() // the speed is the sum of those that do
+		}
+	case lacp.SetCollecting:
+		if s := b.slaveByID(int(e.Port)); s != nil {
+			s.collecting, b.dirty = e.On, true
+		}
+	case lacp.Carrier:
+		b.lacpCarrier(e.Up, e.Why)
+	case lacp.PortDrained:
+		if s := b.slaveByID(int(e.Port)); s != nil && s.drained != nil {
+			close(s.drained)
+			s.drained = nil
+		}
+	case lacp.Log:
+		b.lacpEvent(e)
+	}
+}
+
+// say carries out an effect that is heard outside.
+func (b *Bond) say(e lacp.Effect) {
+	switch e := e.(type) {
+	case lacp.SendPDU:
+		s := b.slaveByID(int(e.Port))
+		if s == nil {
+			return
+		}
+		b.lag.frame = e.PDU.AppendFrame(b.lag.frame[:0], s.permMAC)
+		if s.control.Send(b.lag.frame) != nil {
+			b.lag.failed = append(b.lag.failed, e.Port)
+		}
+	case lacp.SendMarkerResponse:
+		if s := b.slaveByID(int(e.Port)); s != nil {
+			b.lag.frame = e.Marker.AppendFrame(b.lag.frame[:0], s.permMAC)
+			_ = s.control.Send(b.lag.frame) // who asked asks again
+		}
+	case lacp.NotifyPeers:
+		b.startNotify()
+	}
+}
+
+// lacpCarrier gives the bond the carrier that LACP decides on.
+func (b *Bond) lacpCarrier(up bool, why string) {
+	if b.carrier == up {
+		return
+	}
+	b.carrier = up
+	b.wantTAP()
+	b.carrierEvent(why)
+}
+
+// lacpEvent publishes what LACP has to say.
+func (b *Bond) lacpEvent(e lacp.Log) {
+	ev := Event{Kind: e.Kind, Message: e.Message, From: e.From, To: e.To, Why: e.Why}
+	if e.Warn {
+		ev.Level = slog.LevelWarn
+	}
+	if !e.Bond {
+		if s := b.slaveByID(int(e.Port)); s != nil {
+			ev.Slave = s.name
+		}
+	}
+	b.event(ev)
+}
