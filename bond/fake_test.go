@@ -585,10 +585,6 @@ func (r *rig) set(words string) error {
 	return r.b.Set(r.t.Context(), option.ViaNetlink, a)
 }
 
-func (r *rig) setSlave(slave, name, value string) error {
-	return r.b.Set(r.t.Context(), option.ViaNetlink, []option.Assign{{Option: name, Value: value, Slave: slave}})
-}
-
 func (r *rig) state() State {
 	r.t.Helper()
 	synctest.Wait()
