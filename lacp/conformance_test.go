@@ -120,21 +120,25 @@ func TestWrongEcho(t *testing.T) {
 	} {
 		w := newWorld(fastConfig())
 		w.add(1)
-		w.peer(1).wrong = wrong
+		w.peer(1).wrong, w.peer(1).mute = wrong, true
 		w.start(1)
 		w.warp(5 * time.Second)
 		expect(t, name+": in sync", w.peer(1).heard.State.Has(Synchronization), true)
 		w.expectCarrying(t, name)
 		expect(t, name+": why", w.st(1).Why, WhyWrongEcho)
-		before := len(w.sends[1])
-		w.step(w.peer(1).say())
-		w.warp(350 * time.Millisecond)
-		if len(w.sends[1]) == before {
-			t.Errorf("%s: no answer", name)
+		for range 30 { // each PDU of its own is answered
+			w.run(w.peer(1).next)
+			before := len(w.sends[1])
+			w.warp(351 * time.Millisecond)
+			if len(w.sends[1]) == before {
+				t.Errorf("%s: no answer", name)
+			}
 		}
 		w.peer(1).wrong = nil
 		w.step(w.peer(1).say())
 		w.expectCarrying(t, name+" put right", 1)
+		w.warp(20 * time.Millisecond)
+		expect(t, name+" put right, and told", w.peer(1).heard.State.Has(Synchronization|Collecting|Distributing), true)
 	}
 	w := newWorld(fastConfig())
 	w.add(1)

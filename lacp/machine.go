@@ -345,7 +345,7 @@ func (m *Machine) Next() (time.Time, bool) {
 		} else if p.mux == muxWaiting && p.selected == chosen {
 			earlier(p.waitWhile.Add(waitForOthers))
 		}
-		if p.ntt && m.talks(p) {
+		if (p.ntt || p.repeat) && m.talks(p) {
 			earlier(p.txAt())
 		}
 		if p.leaving && !p.drained {

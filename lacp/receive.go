@@ -189,16 +189,15 @@ func (m *Machine) updateSelected(p *port, pdu *LACPDU) {
 }
 
 // updateNTT is update_NTT: the partner must hear what it has wrong about us.
-// What we do (Collecting and so on) is none of it.
+// What we do (Collecting and so on) is none of it. If a later PDU shows that it
+// has it right by now, nothing is left to say.
 func (m *Machine) updateNTT(p *port, pdu *LACPDU) {
 	const compared = Activity | ShortTimeout | Synchronization | Aggregation
 	us := m.actor(p)
 	us.State &= compared
 	echo := pdu.Partner
 	echo.State &= compared
-	if echo != us {
-		p.ntt = true
-	}
+	p.repeat = echo != us
 }
 
 // recordPDU is recordPDU. The partner is in sync only if it says so of us, and

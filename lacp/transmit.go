@@ -11,6 +11,12 @@ const (
 	// txWindow is a little more than Fast_Periodic_Time: the partner counts what
 	// arrives, which can be closer together than what was sent.
 	txWindow = fastPeriodicTime + 20*time.Millisecond
+	// txEcho is between a PDU and the next one that only repeats what the
+	// partner's echo has wrong, txEchoes between two of them with another PDU in
+	// between. With a partner whose echo stays wrong all three would be used up,
+	// and news would wait for a second.
+	txEcho   = 340 * time.Millisecond
+	txEchoes = 900 * time.Millisecond
 	// txRetry is when a PDU that couldn't be sent is tried again.
 	txRetry = 100 * time.Millisecond
 )
@@ -23,22 +29,27 @@ func (m *Machine) talks(p *port) bool {
 // txAt is when the port's pending PDU may leave.
 func (p *port) txAt() time.Time {
 	at := p.retryAt
-	if oldest := p.sent[p.next]; !oldest.IsZero() {
-		if t := oldest.Add(txWindow); t.After(at) {
+	later := func(t time.Time, d time.Duration) {
+		if t = t.Add(d); t.After(at) {
 			at = t
 		}
+	}
+	later(p.sent[p.next], txWindow)
+	if !p.ntt {
+		later(p.sent[(p.next+1)%txLimit], txEchoes)
+		later(p.lastTx, txEcho)
 	}
 	return at
 }
 
 func (m *Machine) transmit(p *port) {
 	if !m.talks(p) {
-		p.ntt = false
+		p.ntt, p.repeat = false, false
 		p.goodbye = false
 		p.deferred = false
 		return
 	}
-	if !p.ntt {
+	if !p.ntt && !p.repeat {
 		return
 	}
 	if at := p.txAt(); m.now.Before(at) {
@@ -51,7 +62,7 @@ func (m *Machine) transmit(p *port) {
 	p.sent[p.next] = m.now
 	p.next = (p.next + 1) % txLimit
 	p.lastTx = m.now
-	p.ntt, p.deferred, p.retryAt = false, false, time.Time{}
+	p.ntt, p.repeat, p.deferred, p.retryAt = false, false, false, time.Time{}
 	if p.goodbye {
 		p.goodbye, p.said = false, true
 	}
