@@ -64,8 +64,8 @@ type port struct {
 	stopAt    time.Time // when we stop because it no longer is
 	stopped   bool
 
-	ntt      bool // NTT, for something new
-	repeat   bool // NTT, for the partner has something wrong about us
+	ntt      bool               // NTT, for something new
+	repeat   bool               // NTT, for the partner has something wrong about us
 	sent     [txLimit]time.Time // a ring; next is the oldest
 	next     int
 	deferred bool
