@@ -5,10 +5,11 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # command that ours stands in front of. For the rest they need a kernel.
 DEBS     := gcc libc6-dev iproute2 iputils-ping
 FUZZTIME ?= 5s
+COUNT    ?= 6
 
 export GOFLAGS ?= -trimpath
 
-.PHONY: build install demo bench test check unit race alloc fuzz net deps soak selftests clean
+.PHONY: build install demo bench microbench test check unit race alloc fuzz net deps soak selftests clean
 
 build:
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/tapbond ./cmd/tapbond
@@ -20,9 +21,14 @@ install: build
 demo: build
 	./bin/tapbond lab demo
 
-# tapbond against other ways to aggregate links, on this machine.
+# tapbond against other ways to aggregate links, on this machine; an hour.
+# `make bench BENCH=--quick` takes two minutes.
 bench: build
-	./bin/tapbond bench
+	./bin/tapbond bench --html bin/bench.html --json bin/bench.json $(BENCH)
+
+# Decoder, hashes, selectors, I/O, with allocations, for benchstat.
+microbench:
+	@$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./policy ./internal/vnet ./tap ./internal/nic ./bond
 
 # What the README promises: installs what it needs, runs everything.
 test: deps build check unit alloc fuzz

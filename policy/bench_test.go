@@ -49,14 +49,18 @@ func BenchmarkHash(b *testing.B) {
 // BenchmarkSelect is the whole decision on one frame: decode, hash where the
 // mode has one, select.
 func BenchmarkSelect(b *testing.B) {
-	for _, m := range []Mode{BalanceRR, ActiveBackup, BalanceXOR, Broadcast, BalanceTLB, BalanceALB} {
+	for m := BalanceRR; m <= BalanceALB; m++ {
+		if _, ok := New(m); !ok {
+			continue
+		}
 		policies := []HashPolicy{Layer2}
-		if m == BalanceXOR || m == BalanceTLB {
+		hashes := m == BalanceXOR || m == LACP || m == BalanceTLB
+		if hashes {
 			policies = allPolicies
 		}
 		for _, p := range policies {
 			name := m.String()
-			if m == BalanceXOR || m == BalanceTLB {
+			if hashes {
 				name += "/" + p.String()
 			}
 			b.Run(name, func(b *testing.B) {

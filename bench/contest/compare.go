@@ -45,7 +45,7 @@ func WriteChanges(w io.Writer, changes []Change) error {
 		if c.Better {
 			verdict = "better"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s -> %s %s\n", verdict, c.Contender, c.Metric.Name, figure(c.Old.Median), figure(c.New.Median), c.Metric.Unit)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s -> %s %s\n", verdict, c.Contender, c.Metric.Name, Figure(c.Old.Median), Figure(c.New.Median), c.Metric.Unit)
 	}
 	return t.Flush()
 }

@@ -9,11 +9,11 @@ import (
 )
 
 func TestRatiosAreOfRounds(t *testing.T) {
-	got := summarize(ratios(map[int]float64{0: 10, 1: 30, 2: 5}, map[int]float64{0: 20, 1: 30, 3: 1}))
+	got := Summarize(ratios(map[int]float64{0: 10, 1: 30, 2: 5}, map[int]float64{0: 20, 1: 30, 3: 1}))
 	if want := (Summary{Median: 0.75, Min: 0.5, Max: 1, N: 2}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := summarize(nil); got != (Summary{}) {
+	if got := Summarize(nil); got != (Summary{}) {
 		t.Errorf("of nothing: %+v", got)
 	}
 }
@@ -22,8 +22,8 @@ func TestResultSurvivesJSONAndIsReadable(t *testing.T) {
 	r := &Result{Version: "v", Rounds: 2, Contenders: []string{"veth", "tapbond"}, Absent: map[string]string{"kernel": "not here"}}
 	m := Metric{Name: "tcp1-out", Unit: "Gbit/s"}
 	for round, v := range []float64{10, 12} {
-		r.add(m, Sample{Round: round, Contender: "veth", Value: v})
-		r.add(m, Sample{Round: round, Contender: "tapbond", Value: v / 2})
+		r.Add(m, Sample{Round: round, Contender: "veth", Value: v})
+		r.Add(m, Sample{Round: round, Contender: "tapbond", Value: v / 2})
 	}
 	var file bytes.Buffer
 	if err := r.WriteJSON(&file); err != nil {
@@ -51,8 +51,8 @@ func TestCompareLeavesNoiseOut(t *testing.T) {
 	run := func(tcp, cpu []float64) *Result {
 		r := &Result{Contenders: []string{"x"}}
 		for i := range tcp {
-			r.add(Metric{Name: "tcp"}, Sample{Round: i, Contender: "x", Value: tcp[i]})
-			r.add(Metric{Name: "cpu", Less: true}, Sample{Round: i, Contender: "x", Value: cpu[i]})
+			r.Add(Metric{Name: "tcp"}, Sample{Round: i, Contender: "x", Value: tcp[i]})
+			r.Add(Metric{Name: "cpu", Less: true}, Sample{Round: i, Contender: "x", Value: cpu[i]})
 		}
 		return r
 	}

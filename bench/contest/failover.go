@@ -38,9 +38,9 @@ func failover(ctx context.Context, s *sheet) error {
 		}
 	}
 	const what = "the active link of two is cut at 100,000 frames a second"
-	s.put(Metric{Name: "failover-gap", Unit: "ms", Less: true, What: what + ": nothing arrives", Group: "Failover"}, summarize(gaps).Median, usage{})
-	s.put(Metric{Name: "failover-worst", Unit: "ms", Less: true, What: what + ": the longest of a round", Group: "Failover"}, summarize(gaps).Max, usage{})
-	s.put(Metric{Name: "failover-lost", Unit: "frames", Less: true, What: what}, summarize(lost).Median, usage{})
+	s.put(Metric{Name: "failover-gap", Unit: "ms", Less: true, What: what + ": nothing arrives", Group: "Failover"}, Summarize(gaps).Median, usage{})
+	s.put(Metric{Name: "failover-worst", Unit: "ms", Less: true, What: what + ": the longest of a round", Group: "Failover"}, Summarize(gaps).Max, usage{})
+	s.put(Metric{Name: "failover-lost", Unit: "frames", Less: true, What: what}, Summarize(lost).Median, usage{})
 	s.put(Metric{Name: "failover-reordered", Unit: "frames", Less: true, What: what}, reordered, usage{})
 	s.put(Metric{Name: "failover-duplicated", Unit: "frames", Less: true, What: what}, duplicated, usage{})
 	return nil

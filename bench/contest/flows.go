@@ -30,6 +30,7 @@ func flowWorks(slaves int) (all []work) {
 // flows sends frames made beforehand, a flow each in turn, by packet sockets: on
 // A's bond, or on all of B's links the same number.
 func (s *sheet) flows(ctx context.Context, name string, slaves, flows int, in bool) error {
+	slice := s.slice / 2 // there are many of them
 	f, err := s.flowFrames(flows, in)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (s *sheet) flows(ctx context.Context, name string, slaves, flows int, in bo
 	}
 	var frames uint64
 	u, err := s.measured(func() error {
-		if err := f.send(ctx, time.Now().Add(s.slice)); err != nil {
+		if err := f.send(ctx, time.Now().Add(slice)); err != nil {
 			return err
 		}
 		for last := before; ; last = frames {
@@ -67,7 +68,7 @@ func (s *sheet) flows(ctx context.Context, name string, slaves, flows int, in bo
 		Name: name, What: fmt.Sprintf("64 octet frames of %d flows over %d links, %s", flows, slaves, wayName(in)),
 		Group: "Frames of many flows, " + wayName(in), Series: fmt.Sprintf("%d links", slaves), X: float64(flows),
 	}
-	s.putFrames(m, float64(frames-before), s.slice, u)
+	s.putFrames(m, float64(frames-before), slice, u)
 	if in {
 		return nil
 	}

@@ -135,9 +135,9 @@ func (r *Result) measure(g Goal) Summary {
 	}
 	other := r.Values(g.Against, metric)
 	if g.Difference {
-		return summarize(differences(own, other))
+		return Summarize(differences(own, other))
 	}
-	return summarize(ratios(own, other))
+	return Summarize(ratios(own, other))
 }
 
 func (g Goal) judge(x float64) Verdict {
@@ -154,9 +154,9 @@ func (g Goal) judge(x float64) Verdict {
 // bound writes a limit of a goal.
 func (g Goal) bound(x float64) string {
 	if g.Less {
-		return "≤ " + figure(x)
+		return "≤ " + Figure(x)
 	}
-	return "≥ " + figure(x)
+	return "≥ " + Figure(x)
 }
 
 // FloorText is the floor as text.

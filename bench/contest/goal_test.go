@@ -9,7 +9,7 @@ func TestScores(t *testing.T) {
 	r := &Result{Contenders: []string{"veth", "tapbond"}}
 	put := func(contender, metric string, values ...float64) {
 		for round, v := range values {
-			r.add(Metric{Name: metric}, Sample{Round: round, Contender: contender, Value: v})
+			r.Add(Metric{Name: metric}, Sample{Round: round, Contender: contender, Value: v})
 		}
 	}
 	put("veth", "tcp1-out", 10, 20, 10)

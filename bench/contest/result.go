@@ -84,16 +84,16 @@ func (r *Result) Summary(contender, metric string) Summary {
 	for _, x := range r.Values(contender, metric) {
 		v = append(v, x)
 	}
-	return summarize(v)
+	return Summarize(v)
 }
 
 // Ratio summarizes a's figures divided by b's, round by round.
 func (r *Result) Ratio(a, b, metric string) Summary {
-	return summarize(ratios(r.Values(a, metric), r.Values(b, metric)))
+	return Summarize(ratios(r.Values(a, metric), r.Values(b, metric)))
 }
 
-// add appends a sample; a metric is noted when it is first seen.
-func (r *Result) add(m Metric, s Sample) {
+// Add appends a sample; a metric is noted when it is first seen.
+func (r *Result) Add(m Metric, s Sample) {
 	if !slices.Contains(r.Metrics, m) {
 		r.Metrics = append(r.Metrics, m)
 	}

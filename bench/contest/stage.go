@@ -38,7 +38,7 @@ type sheet struct {
 func (s *sheet) put(m Metric, value float64, u usage) {
 	sample := s.sample
 	sample.Value, sample.Stolen = value, u.stolen
-	s.res.add(m, sample)
+	s.res.Add(m, sample)
 }
 
 // measured runs fn with a meter on the contender.

@@ -9,10 +9,10 @@ type Summary struct {
 }
 
 // Spread is the least and the most as text.
-func (s Summary) Spread() string { return figure(s.Min) + " to " + figure(s.Max) }
+func (s Summary) Spread() string { return Figure(s.Min) + " to " + Figure(s.Max) }
 
-// summarize summarizes; no values give the zero Summary.
-func summarize(values []float64) Summary {
+// Summarize summarizes; no values give the zero Summary.
+func Summarize(values []float64) Summary {
 	if len(values) == 0 {
 		return Summary{}
 	}

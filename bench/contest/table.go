@@ -17,7 +17,7 @@ const tableWidth = 8
 func (r *Result) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "tapbond %s, %s, kernel %s, %d processors, %s, TCP by %s\n",
 		r.Version, r.Began.Format("2006-01-02 15:04 MST"), r.Machine.Kernel, r.Machine.Processors, r.Machine.Go, r.Machine.TCP)
-	foreign := summarize(r.Foreign)
+	foreign := Summarize(r.Foreign)
 	fmt.Fprintf(w, "medians of %d interleaved rounds of %gs; in brackets the ratio to %s, round by round\nother load before the rounds: %.2f processors in the median, %.2f at most\n",
 		r.Rounds, r.Slice, r.reference(), foreign.Median, foreign.Max)
 	if len(r.Contenders) > 0 {
@@ -44,7 +44,7 @@ func (r *Result) writeFigures(w io.Writer, contenders []string) error {
 	for _, m := range r.Metrics {
 		fmt.Fprintf(t, "%s %s", m.Name, m.Unit)
 		for _, c := range contenders {
-			fmt.Fprintf(t, "\t%s", r.cell(c, m))
+			fmt.Fprintf(t, "\t%s", r.Cell(c, m))
 		}
 		fmt.Fprintln(t)
 	}
@@ -57,7 +57,7 @@ func (r *Result) writeScores(w io.Writer) error {
 	fmt.Fprintf(t, "\ngoal\tmeasured\tspread\tfloor\taim\t\n")
 	for _, s := range r.Scores() {
 		if s.Verdict != NotMeasured {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Goal, figure(s.Measured.Median), s.Measured.Spread(), s.FloorText(), s.AimText(), s.Verdict)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Goal, Figure(s.Measured.Median), s.Measured.Spread(), s.FloorText(), s.AimText(), s.Verdict)
 		}
 	}
 	return t.Flush()
@@ -84,21 +84,21 @@ func (r *Result) reference() string {
 	return r.Contenders[0]
 }
 
-// cell is a median, and its ratio to the reference's.
-func (r *Result) cell(contender string, m Metric) string {
+// Cell is a median, and its ratio to the reference's.
+func (r *Result) Cell(contender string, m Metric) string {
 	s := r.Summary(contender, m.Name)
 	if s.N == 0 {
 		return "-"
 	}
-	cell := figure(s.Median)
+	cell := Figure(s.Median)
 	if ratio := r.Ratio(contender, r.reference(), m.Name); ratio.N > 0 && contender != r.reference() {
 		cell += fmt.Sprintf(" (%.2f)", ratio.Median)
 	}
 	return cell
 }
 
-// figure writes three significant digits.
-func figure(x float64) string {
+// Figure writes three significant digits.
+func Figure(x float64) string {
 	switch {
 	case x >= 100:
 		return fmt.Sprintf("%.0f", x)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/bench/contest"
+	"github.com/tapbond/tapbond/bench/contest/report"
 	"github.com/tapbond/tapbond/bench/naive"
 )
 
@@ -40,6 +41,7 @@ openvswitch-switch, dpdk-dev, the kernel's bonding driver.`,
 	f.BoolVar(&o.builtIn, "built-in", false, "send TCP with the built-in sender, even where iperf3 is installed")
 	f.BoolVar(&o.list, "list", false, "name the contenders and the works, and measure nothing")
 	f.StringVar(&o.json, "json", "", "file for all samples, - for standard output instead of the table")
+	f.StringVar(&o.html, "html", "", "file for a page with pictures, which needs no other file")
 	f.StringVar(&o.compare, "compare", "", "file of an older run (--json): what changed since, beyond noise")
 	cmd.AddCommand(naiveLoopCmd())
 	return cmd
@@ -54,6 +56,7 @@ type benchOptions struct {
 	all, list bool
 	builtIn   bool
 	json      string
+	html      string
 	compare   string
 }
 
@@ -126,6 +129,11 @@ func (o *benchOptions) contenders(dir string) ([]contest.Contender, error) {
 
 // save writes the files asked for.
 func (o *benchOptions) save(stdout io.Writer, res *contest.Result) error {
+	if o.html != "" {
+		if err := writeFile(o.html, func(w io.Writer) error { return report.Write(w, res) }); err != nil {
+			return err
+		}
+	}
 	switch o.json {
 	case "-":
 		return res.WriteJSON(stdout)
