@@ -424,6 +424,7 @@ func TestTwoSystems(t *testing.T) {
 	w.link(1, false)
 	w.expectCarrying(t, "one link lost", 2)
 	w.link(2, false)
+	w.warp(muxStartTime)
 	w.expectCarrying(t, "the system is lost", 3, 4)
 	w.warp(time.Second)
 	w.expectCarrying(t, "a second later", 3, 4)

@@ -161,6 +161,7 @@ func (m *Machine) remove(id PortID) {
 func (m *Machine) setLink(p *port, ev PortLink) {
 	if ev.Up && !p.link {
 		p.upSince = m.now
+		p.ntt = true // a partner that hears at once answers at once
 	}
 	p.link = ev.Up
 	if !ev.Up {
@@ -257,7 +258,7 @@ func (m *Machine) wants(p *port) (collect, distribute bool) {
 	if p == m.fallback {
 		return true, true
 	}
-	return up && p.collecting, up && p.distributing
+	return up && p.collecting, up && p.distributing && !m.held(p)
 }
 
 // tell has the caller do what the machines have come to: first what stops, so
@@ -338,6 +339,9 @@ func (m *Machine) Next() (time.Time, bool) {
 		earlier(p.currentWhile)
 		earlier(p.periodicAt)
 		earlier(p.stopDue())
+		if m.held(p) {
+			earlier(p.startDue())
+		}
 		earlier(p.actorChurn.until)
 		earlier(p.partnerChurn.until)
 		if p.mux == muxWaiting && !p.readyN {

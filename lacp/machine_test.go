@@ -47,8 +47,8 @@ func ExampleMachine() {
 	}
 	fmt.Println(ends[0].State(now).Ports[0].Reason)
 	// Output:
-	// 2s: end 1 distributing true
 	// 2s: end 0 distributing true
+	// 2s: end 1 distributing true
 	// in sync with partner 65535/02:00:00:00:00:01 key 15 port 1
 }
 

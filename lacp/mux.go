@@ -41,6 +41,11 @@ const (
 	// muxStopTime is how long a partner may be not collecting between two PDUs
 	// before a coupled port stops distributing to it.
 	muxStopTime = 200 * time.Millisecond
+	// muxStartTime is how long a coupled port that may distribute waits for the
+	// partner to say that it collects. Two coupled ends go by each other's Sync, and
+	// the one that hears it first would send to a receiver that is still closed. The
+	// partner has heard ours by then, be it one that looks every 100 ms (kernel).
+	muxStartTime = 150 * time.Millisecond
 )
 
 // muxNext is the state that follows, ok if there is one.
@@ -150,6 +155,28 @@ func (m *Machine) lossOfSync(p *port) string {
 		return "the partner doesn't mean us"
 	}
 	return "the partner is out of sync"
+}
+
+// startDue is when a coupled port distributes even if its partner has not said
+// that it collects; zero if that is not what it waits for.
+func (p *port) startDue() time.Time {
+	if p.mux != muxCollectingDistributing || p.heard || p.syncSaid.IsZero() {
+		return time.Time{}
+	}
+	at := p.syncSaid
+	if p.muxSince.After(at) {
+		at = p.muxSince
+	}
+	return at.Add(muxStartTime)
+}
+
+// held: the port may distribute but still waits for its partner's receiver, or
+// for our own Sync to have left.
+func (m *Machine) held(p *port) bool {
+	if p.mux != muxCollectingDistributing || p.heard || p.distributesNow {
+		return false
+	}
+	return p.syncSaid.IsZero() || !m.over(p.startDue())
 }
 
 // muxStop runs the extension of coupled control.

@@ -196,7 +196,7 @@ func TestPairMaxLinks(t *testing.T) {
 	for _, w := range p.ends {
 		w.link(4, false)
 	}
-	p.warp(t, 100*time.Millisecond)
+	p.warp(t, 250*time.Millisecond) // with muxStartTime: their PDUs are at the limit
 	p.expect(t, "promoted", 2, 3)
 }
 

@@ -71,8 +71,9 @@ type port struct {
 	deferred bool
 	retryAt  time.Time
 	lastTx   time.Time
-	goodbye  bool // the last PDU is still to be sent, whatever else holds
-	said     bool // it was
+	goodbye  bool      // the last PDU is still to be sent, whatever else holds
+	said     bool      // it was
+	syncSaid time.Time // when the PDU that first said Sync left; zero while the last one didn't
 
 	actorChurn, partnerChurn churn
 

@@ -67,7 +67,13 @@ func (m *Machine) transmit(p *port) {
 		p.goodbye, p.said = false, true
 	}
 	p.count.LACPDUsTx++
-	m.out = append(m.out, SendPDU{Port: p.id, PDU: LACPDU{Version: lacpVersion, Actor: m.actor(p), Partner: p.partner}})
+	actor := m.actor(p)
+	if !actor.State.Has(Synchronization) {
+		p.syncSaid = time.Time{}
+	} else if p.syncSaid.IsZero() {
+		p.syncSaid = m.now
+	}
+	m.out = append(m.out, SendPDU{Port: p.id, PDU: LACPDU{Version: lacpVersion, Actor: actor, Partner: p.partner}})
 }
 
 // sendFailed takes back the last PDU.
@@ -81,6 +87,7 @@ func (m *Machine) sendFailed(p *port) {
 	p.count.LACPDUsTx--
 	p.count.TxFailed++
 	p.ntt = true
+	p.syncSaid = time.Time{} // the one before said it too, or nobody did
 	p.retryAt = m.now.Add(txRetry)
 	if p.said {
 		p.goodbye, p.said = true, false
