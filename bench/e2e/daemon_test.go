@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tapbond/tapbond/bench/benchtest"
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/bench/traffic"
 	"github.com/tapbond/tapbond/bond"
@@ -32,7 +31,7 @@ type served struct {
 // directory of the test's own.
 func serve(t *testing.T, topology lab.Topology, args ...string) *served {
 	t.Helper()
-	s := &served{bed: bed{t: t, lab: benchtest.Build(t, topology)}, run: t.TempDir()}
+	s := &served{bed: *newBed(t, topology), run: t.TempDir()}
 	t.Setenv("TAPBOND_RUN", s.run)
 	s.must(s.lab.A.QuietIPv6())
 	s.must(s.lab.A.Do(func() (err error) {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"github.com/tapbond/tapbond/bench/benchtest"
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/bench/traffic"
 	"github.com/tapbond/tapbond/bond"
@@ -123,7 +122,7 @@ func TestFollowsTheHost(t *testing.T) {
 
 // TestTAPDeletedEndsTheBond: a TAP deleted by somebody is a bond deleted.
 func TestTAPDeletedEndsTheBond(t *testing.T) {
-	b := &bed{t: t, lab: benchtest.Build(t, lab.Topology{Slaves: 2})}
+	b := newBed(t, lab.Topology{Slaves: 2})
 	var err error
 	b.proc, err = b.lab.Start(t.Context(), b.lab.A, binary, strings.Fields("run bond0 mode active-backup slaves eth0 eth1"), nil)
 	b.must(err)
@@ -176,7 +175,7 @@ func TestAnswers(t *testing.T) {
 
 // TestRunRefuses: a bond that can't be is not begun, and nothing is left.
 func TestRunRefuses(t *testing.T) {
-	b := &bed{t: t, lab: benchtest.Build(t, lab.Topology{Slaves: 2, SlavesUp: true})}
+	b := newBed(t, lab.Topology{Slaves: 2, SlavesUp: true})
 	for _, tt := range []struct{ args, want string }{
 		{"run bond0 mode active-backup slaves eth0", "bond0: (slave eth0): Device can not be enslaved while up"},
 		{"run eth0", "eth0: file exists"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,10 +56,12 @@ func pick[T any](short, long T) T {
 	return short
 }
 
-// bed is a lab with a bond in host A.
+// bed is a lab with a bond in one of its hosts.
 type bed struct {
 	t    *testing.T
 	lab  *lab.Lab
+	host *lab.Host
+	macs func(i int) net.HardwareAddr // of the host's ethI
 	proc *lab.Process
 }
 
@@ -66,10 +69,31 @@ type bed struct {
 // and addresses both hosts. The bond must end cleanly with the test.
 func start(t *testing.T, topology lab.Topology, options string) *bed {
 	t.Helper()
-	b := &bed{t: t, lab: benchtest.Build(t, topology)}
-	if err := b.lab.A.QuietIPv6(); err != nil { // bond0 says nothing of its own
-		t.Fatal(err)
-	}
+	b := newBed(t, topology)
+	b.launch(options)
+	b.must(b.lab.AssignBoth("bond0", "eth0"))
+	b.must(b.lab.AwaitSilence(t.Context(), 100*time.Millisecond))
+	return b
+}
+
+// newBed builds a lab; nothing runs in its host A yet.
+func newBed(t *testing.T, topology lab.Topology) *bed {
+	t.Helper()
+	l := benchtest.Build(t, topology)
+	return &bed{t: t, lab: l, host: l.A, macs: lab.SlaveMAC}
+}
+
+// launch runs the program over all links and returns when its bond is there.
+func (b *bed) launch(options string) {
+	b.t.Helper()
+	b.must(b.host.QuietIPv6()) // bond0 says nothing of its own
+	b.begin(options)
+	b.t.Cleanup(b.stop)
+}
+
+// begin starts the program.
+func (b *bed) begin(options string) {
+	b.t.Helper()
 	args := append([]string{"run", "bond0"}, strings.Fields(options)...)
 	args = append(args, "slaves")
 	for _, k := range b.lab.Links() {
@@ -78,14 +102,10 @@ func start(t *testing.T, topology lab.Topology, options string) *bed {
 	var err error
 	// Not the test's context: that ends before the clean-up, which wants to see
 	// the program end by itself.
-	if b.proc, err = b.lab.Start(context.Background(), b.lab.A, binary, args, nil); err != nil {
-		t.Fatal(err)
+	if b.proc, err = b.lab.Start(context.Background(), b.host, binary, args, nil); err != nil {
+		b.t.Fatal(err)
 	}
-	t.Cleanup(b.stop)
 	b.said("is running")
-	b.must(b.lab.AssignBoth("bond0", "eth0"))
-	b.must(b.lab.AwaitSilence(t.Context(), 100*time.Millisecond))
-	return b
 }
 
 // stop interrupts the bond and looks at what it left.
@@ -98,16 +118,16 @@ func (b *bed) stop() {
 	if out := b.proc.Output(); b.t.Failed() || strings.Contains(out, "DATA RACE") || strings.Contains(out, "panic") {
 		b.t.Errorf("tapbond said:\n%s", out)
 	}
-	if _, err := b.lab.A.Stats("bond0"); err == nil {
+	if _, err := b.host.Stats("bond0"); err == nil {
 		b.t.Error("bond0 is left behind")
 	}
 	for _, k := range b.lab.Links() {
-		l, err := b.lab.A.Handle.LinkByName(k.Slave())
+		l, err := b.host.Handle.LinkByName(k.Slave())
 		if err != nil {
 			continue // a test took it away
 		}
 		a := l.Attrs()
-		if a.HardwareAddr.String() != lab.SlaveMAC(k.Index()).String() || a.RawFlags&1 != 0 || a.Promisc != 0 {
+		if a.HardwareAddr.String() != b.macs(k.Index()).String() || a.RawFlags&1 != 0 || a.Promisc != 0 {
 			b.t.Errorf("%s is left with address %s, flags %s, promisc %d", a.Name, a.HardwareAddr, a.Flags, a.Promisc)
 		}
 	}
@@ -130,9 +150,9 @@ func (b *bed) said(text string) {
 	}
 }
 
-// tapbond runs a command in A and returns what it printed.
+// tapbond runs a command in the bond's host and returns what it printed.
 func (b *bed) tapbond(args ...string) (string, error) {
-	out, err := b.lab.A.Command(b.t.Context(), binary, args...).CombinedOutput()
+	out, err := b.host.Command(b.t.Context(), binary, args...).CombinedOutput()
 	return string(out), err
 }
 
