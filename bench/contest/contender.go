@@ -70,6 +70,8 @@ type Running struct {
 	Far string
 	// PIDs are the processes that do the work; none where the kernel does it.
 	PIDs []int
+	// Helpers are processes that are no load from outside either.
+	Helpers []int
 	// Stop ends them; nil leaves that to the lab's end.
 	Stop func()
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // threadTime is the processor time of all of a process's threads, to the
@@ -43,8 +45,10 @@ func threadTime(pid int) (time.Duration, error) {
 // meter measures processor time: a contender's, and what the machine did for
 // nobody of ours.
 type meter struct {
-	pids    []int
+	pids    []int // the contender's
+	helpers []int // that belong to the measurement otherwise
 	engine  time.Duration
+	ours    time.Duration
 	began   time.Time
 	machine machineTime
 }
@@ -55,18 +59,35 @@ type machineTime struct {
 	steal time.Duration // other machines'
 }
 
-func startMeter(pids []int) (*meter, error) {
-	m := &meter{pids: pids, began: time.Now()}
+func startMeter(pids, helpers []int) (*meter, error) {
+	m := &meter{pids: pids, helpers: helpers, began: time.Now()}
 	var err error
-	if m.engine, err = m.sum(); err != nil {
+	if m.engine, m.ours, m.machine, err = m.read(); err != nil {
 		return nil, err
 	}
-	m.machine, err = readMachine()
-	return m, err
+	return m, nil
 }
 
-func (m *meter) sum() (sum time.Duration, err error) {
-	for _, pid := range m.pids {
+// read reads all there is to read: the contender's time, that of everything of
+// ours, and the machine's.
+func (m *meter) read() (engine, ours time.Duration, machine machineTime, err error) {
+	if engine, err = sumTimes(m.pids); err != nil {
+		return 0, 0, machine, err
+	}
+	helpers, err := sumTimes(m.helpers)
+	if err != nil {
+		return 0, 0, machine, err
+	}
+	own, err := ownTime()
+	if err != nil {
+		return 0, 0, machine, err
+	}
+	machine, err = readMachine()
+	return engine, engine + helpers + own, machine, err
+}
+
+func sumTimes(pids []int) (sum time.Duration, err error) {
+	for _, pid := range pids {
 		t, err := threadTime(pid)
 		if err != nil {
 			return 0, err
@@ -76,24 +97,36 @@ func (m *meter) sum() (sum time.Duration, err error) {
 	return sum, nil
 }
 
+// ownTime is this process's, and that of the children that have ended.
+func ownTime() (sum time.Duration, err error) {
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var u unix.Rusage
+		if err := unix.Getrusage(who, &u); err != nil {
+			return 0, fmt.Errorf("getrusage: %w", err)
+		}
+		sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	return sum, nil
+}
+
 // usage is what a meter measured.
 type usage struct {
 	engine time.Duration // of the contender's processes
 	wall   time.Duration
 	stolen float64 // processors that other machines took meanwhile
+	// foreign is the number of processors that were busy with what isn't ours.
+	// It is an estimate, by the clock's ticks; what is less than nothing is 0.
+	foreign float64
 }
 
 func (m *meter) stop() (usage, error) {
-	engine, err := m.sum()
-	if err != nil {
-		return usage{}, err
-	}
-	now, err := readMachine()
+	engine, ours, now, err := m.read()
 	if err != nil {
 		return usage{}, err
 	}
 	u := usage{engine: engine - m.engine, wall: time.Since(m.began)}
 	u.stolen = (now.steal - m.machine.steal).Seconds() / u.wall.Seconds()
+	u.foreign = max(0, (now.busy-m.machine.busy-(ours-m.ours)).Seconds()/u.wall.Seconds())
 	return u, nil
 }
 

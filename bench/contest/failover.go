@@ -17,32 +17,38 @@ const cutsPerRound = 4
 func failover(ctx context.Context, s *sheet) error {
 	var gaps, lost []float64
 	var reordered, duplicated float64
-	for range cutsPerRound {
-		active, err := activeLink(ctx, s.lab)
-		if err != nil {
-			return err
+	u, err := s.measured(func() error {
+		for range cutsPerRound {
+			active, err := activeLink(ctx, s.lab)
+			if err != nil {
+				return err
+			}
+			r, err := bench.FailoverGap(ctx, bench.FailoverConfig{Lab: s.lab, Link: active})
+			if err != nil {
+				return err
+			}
+			if r.NewLink < 0 {
+				return fmt.Errorf("no link took over from %d", active)
+			}
+			gaps = append(gaps, float64(r.Gap.Microseconds())/1e3)
+			lost = append(lost, float64(r.Flow.Lost))
+			reordered += float64(r.Flow.Reordered)
+			duplicated += float64(r.Flow.Duplicated)
+			if err := mend(ctx, s.lab, active); err != nil {
+				return err
+			}
 		}
-		r, err := bench.FailoverGap(ctx, bench.FailoverConfig{Lab: s.lab, Link: active})
-		if err != nil {
-			return err
-		}
-		if r.NewLink < 0 {
-			return fmt.Errorf("no link took over from %d", active)
-		}
-		gaps = append(gaps, float64(r.Gap.Microseconds())/1e3)
-		lost = append(lost, float64(r.Flow.Lost))
-		reordered += float64(r.Flow.Reordered)
-		duplicated += float64(r.Flow.Duplicated)
-		if err := mend(ctx, s.lab, active); err != nil {
-			return err
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	const what = "the active link of two is cut at 100,000 frames a second"
-	s.put(Metric{Name: "failover-gap", Unit: "ms", Less: true, What: what + ": nothing arrives", Group: "Failover"}, Summarize(gaps).Median, usage{})
-	s.put(Metric{Name: "failover-worst", Unit: "ms", Less: true, What: what + ": the longest of a round", Group: "Failover"}, Summarize(gaps).Max, usage{})
-	s.put(Metric{Name: "failover-lost", Unit: "frames", Less: true, What: what}, Summarize(lost).Median, usage{})
-	s.put(Metric{Name: "failover-reordered", Unit: "frames", Less: true, What: what}, reordered, usage{})
-	s.put(Metric{Name: "failover-duplicated", Unit: "frames", Less: true, What: what}, duplicated, usage{})
+	s.put(Metric{Name: "failover-gap", Unit: "ms", Less: true, What: what + ": nothing arrives", Group: "Failover"}, Summarize(gaps).Median, u)
+	s.put(Metric{Name: "failover-worst", Unit: "ms", Less: true, What: what + ": the longest of a round", Group: "Failover"}, Summarize(gaps).Max, u)
+	s.put(Metric{Name: "failover-lost", Unit: "frames", Less: true, What: what}, Summarize(lost).Median, u)
+	s.put(Metric{Name: "failover-reordered", Unit: "frames", Less: true, What: what}, reordered, u)
+	s.put(Metric{Name: "failover-duplicated", Unit: "frames", Less: true, What: what}, duplicated, u)
 	return nil
 }
 

@@ -54,41 +54,43 @@ func Ours(cfg OursConfig) Contender {
 		args = append(args, cfg.Options...)
 		args = append(args, "slaves")
 		args = append(args, slaveNames(l)...)
-		far := ""
-		if mode == policy.LACP.String() {
-			if err := startPartner(ctx, l, binary, args); err != nil {
-				return nil, err
-			}
-			far = bondName
+		if mode != policy.LACP.String() {
+			return startLoop(ctx, l, binary, args, "is running")
+		}
+		partner, err := startPartner(ctx, l, binary, args)
+		if err != nil {
+			return nil, err
 		}
 		r, err := startLoop(ctx, l, binary, args, "is running")
-		if err == nil {
-			r.Far = far
+		if err != nil {
+			return nil, err
 		}
-		return r, err
+		r.Far, r.Helpers = bondName, []int{partner}
+		return r, nil
 	}
 	return c
 }
 
-// startPartner runs the same bond at the other ends of the links.
-func startPartner(ctx context.Context, l *lab.Lab, binary string, args []string) error {
+// startPartner runs the same bond at the other ends of the links, and returns
+// its process.
+func startPartner(ctx context.Context, l *lab.Lab, binary string, args []string) (pid int, err error) {
 	for _, name := range slaveNames(l) {
 		link, err := l.B.Handle.LinkByName(name)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if err := l.B.Handle.LinkSetDown(link); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	p, err := l.Start(context.WithoutCancel(ctx), l.B, binary, args, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := p.WaitLine(ctx, "is running"); err != nil {
-		return fmt.Errorf("the partner did not start: %w", err)
+		return 0, fmt.Errorf("the partner did not start: %w", err)
 	}
-	return nil
+	return p.PID(), nil
 }
 
 // Variants are the other ways to run tapbond: plain, more queues, every mode

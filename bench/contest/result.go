@@ -37,6 +37,9 @@ type Sample struct {
 	// Stolen is the number of processors that other machines on the same
 	// hardware took while it was measured.
 	Stolen float64 `json:"stolen"`
+	// Foreign is the number of processors that were busy with what isn't the
+	// run's, meanwhile.
+	Foreign float64 `json:"foreign"`
 }
 
 // Machine is where a run was made.
@@ -85,6 +88,26 @@ func (r *Result) Summary(contender, metric string) Summary {
 		v = append(v, x)
 	}
 	return Summarize(v)
+}
+
+// During summarizes the foreign load of all samples.
+func (r *Result) During() Summary {
+	var v []float64
+	for _, s := range r.Samples {
+		v = append(v, s.Foreign)
+	}
+	return Summarize(v)
+}
+
+// take adds another result's samples.
+func (r *Result) take(other *Result) {
+	for _, m := range other.Metrics {
+		for _, s := range other.Samples {
+			if s.Metric == m.Name {
+				r.Add(m, s)
+			}
+		}
+	}
 }
 
 // Ratio summarizes a's figures divided by b's, round by round.

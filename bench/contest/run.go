@@ -21,6 +21,9 @@ type Config struct {
 	Only []string
 	// BuiltIn sends TCP with the built-in sender even where iperf3 is installed.
 	BuiltIn bool
+	// Patience is how often a work is done again because the machine did
+	// something else meanwhile; the calmest try counts.
+	Patience int
 	// Progress is told what begins; nil for nobody.
 	Progress func(string)
 }
@@ -132,9 +135,7 @@ func (cfg *Config) turn(ctx context.Context, res *Result, c Contender, st stage,
 		res: res, lab: l, on: on, slice: cfg.Slice, builtIn: cfg.BuiltIn, sample: Sample{Round: round, Contender: c.Name},
 	}
 	for _, w := range st.works {
-		limited, cancel := context.WithTimeout(ctx, 10*cfg.Slice+20*time.Second)
-		e := w.run(limited, s)
-		cancel()
+		e := cfg.try(ctx, s, w)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -143,4 +144,39 @@ func (cfg *Config) turn(ctx context.Context, res *Result, c Contender, st stage,
 		}
 	}
 	return err
+}
+
+// calm is the foreign load, in processors, that is taken for none.
+const calm = 0.2
+
+// try does a work, again where the machine wasn't calm.
+func (cfg *Config) try(ctx context.Context, s *sheet, w work) error {
+	final := s.res
+	defer func() { s.res = final }()
+	var best *Result
+	var failed error
+	for range cfg.Patience + 1 {
+		s.res = new(Result)
+		limited, cancel := context.WithTimeout(ctx, 10*cfg.Slice+20*time.Second)
+		err := w.run(limited, s)
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed = err
+			continue
+		}
+		if best == nil || s.res.During().Max < best.During().Max {
+			best = s.res
+		}
+		if best.During().Max <= calm {
+			break
+		}
+	}
+	if best == nil {
+		return failed
+	}
+	final.take(best)
+	return nil
 }

@@ -104,6 +104,41 @@ func TestWorks(t *testing.T) {
 	}
 }
 
+// TestPatience: of several tries the calmest counts, and the first calm one is
+// the last.
+func TestPatience(t *testing.T) {
+	for name, tt := range map[string]struct {
+		foreign []float64 // of each try; less than 0 fails
+		want    float64   // the try that counts, 0: an error
+		tries   int
+	}{
+		"calm at once":  {[]float64{0.1, 0}, 1, 1},
+		"calm later":    {[]float64{0.9, 0.1, 0}, 2, 2},
+		"never calm":    {[]float64{0.9, 0.5, 0.7}, 2, 3},
+		"failed first":  {[]float64{-1, 0.5, 0.4}, 3, 3},
+		"failed always": {[]float64{-1, -1, -1}, 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tries := 0
+			w := work{"x", func(_ context.Context, s *sheet) error {
+				tries++
+				f := tt.foreign[tries-1]
+				if f < 0 {
+					return errors.New("failed")
+				}
+				s.put(Metric{Name: "x"}, float64(tries), usage{foreign: f})
+				return nil
+			}}
+			cfg := Config{Patience: 2, Slice: time.Second}
+			res := new(Result)
+			err := cfg.try(t.Context(), &sheet{res: res, sample: Sample{Contender: "c"}}, w)
+			if (err != nil) != (tt.want == 0) || tries != tt.tries || res.Summary("c", "x").Median != tt.want {
+				t.Errorf("error %v, %d tries, %+v", err, tries, res.Samples)
+			}
+		})
+	}
+}
+
 func TestSelect(t *testing.T) {
 	usual, more := Catalog("", t.TempDir())
 	all := append(usual, more...)

@@ -125,7 +125,8 @@ func loadedRTT(ctx context.Context, s *sheet) error {
 	if err := s.rtt(ctx, "rttload", "Round trip, under 1 Gbit/s of TCP"); err != nil {
 		return err
 	}
-	carried := float64(load.received.Load()) * 8 / 1e9 / time.Since(began).Seconds()
+	took := time.Since(began)
+	carried := float64(load.received.Load()) * 8 / 1e9 / took.Seconds()
 	s.put(Metric{Name: "rttload-tcp", Unit: "Gbit/s", What: "the TCP that round trips were measured under"}, carried, usage{})
 	load.close()
 	return load.wait(ctx)

@@ -37,13 +37,13 @@ type sheet struct {
 
 func (s *sheet) put(m Metric, value float64, u usage) {
 	sample := s.sample
-	sample.Value, sample.Stolen = value, u.stolen
+	sample.Value, sample.Stolen, sample.Foreign = value, u.stolen, u.foreign
 	s.res.Add(m, sample)
 }
 
 // measured runs fn with a meter on the contender.
 func (s *sheet) measured(fn func() error) (usage, error) {
-	m, err := startMeter(s.on.PIDs)
+	m, err := startMeter(s.on.PIDs, s.on.Helpers)
 	if err != nil {
 		return usage{}, err
 	}

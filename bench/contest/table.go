@@ -17,9 +17,9 @@ const tableWidth = 8
 func (r *Result) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "tapbond %s, %s, kernel %s, %d processors, %s, TCP by %s\n",
 		r.Version, r.Began.Format("2006-01-02 15:04 MST"), r.Machine.Kernel, r.Machine.Processors, r.Machine.Go, r.Machine.TCP)
-	foreign := Summarize(r.Foreign)
-	fmt.Fprintf(w, "medians of %d interleaved rounds of %gs; in brackets the ratio to %s, round by round\nother load before the rounds: %.2f processors in the median, %.2f at most\n",
-		r.Rounds, r.Slice, r.reference(), foreign.Median, foreign.Max)
+	foreign, during := Summarize(r.Foreign), r.During()
+	fmt.Fprintf(w, "medians of %d interleaved rounds of %gs; in brackets the ratio to %s, round by round\nother load in processors: before the rounds %.2f in the median, %.2f at most; meanwhile %.2f, %.2f\n",
+		r.Rounds, r.Slice, r.reference(), foreign.Median, foreign.Max, during.Median, during.Max)
 	if len(r.Contenders) > 0 {
 		rest := r.Contenders[1:]
 		for first := true; first || len(rest) > 0; first = false {

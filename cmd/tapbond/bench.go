@@ -39,6 +39,7 @@ openvswitch-switch, dpdk-dev, the kernel's bonding driver.`,
 	f.StringSliceVar(&o.with, "with", nil, "contenders wanted, by name, with wildcards as for files (tapbond, tapbond/*, ovs*, ...); --list names them")
 	f.BoolVar(&o.all, "all", false, "tapbond in every mode, with and without offloads, and with more queues too")
 	f.BoolVar(&o.builtIn, "built-in", false, "send TCP with the built-in sender, even where iperf3 is installed")
+	f.IntVar(&o.patience, "patience", 0, "how often a load is done again because the machine did something else meanwhile")
 	f.BoolVar(&o.list, "list", false, "name the contenders and the works, and measure nothing")
 	f.StringVar(&o.json, "json", "", "file for all samples, - for standard output instead of the table")
 	f.StringVar(&o.html, "html", "", "file for a page with pictures, which needs no other file")
@@ -50,6 +51,7 @@ openvswitch-switch, dpdk-dev, the kernel's bonding driver.`,
 type benchOptions struct {
 	rounds    int
 	slice     time.Duration
+	patience  int
 	quick     bool
 	only      []string
 	with      []string
@@ -94,7 +96,7 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		return nil
 	}
 	res, err := contest.Run(cmd.Context(), contest.Config{
-		Version: version, Rounds: o.rounds, Slice: o.slice, Only: o.only, BuiltIn: o.builtIn, Contenders: contenders,
+		Version: version, Rounds: o.rounds, Slice: o.slice, Only: o.only, BuiltIn: o.builtIn, Patience: o.patience, Contenders: contenders,
 		Progress: func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), what) },
 	})
 	if err != nil {

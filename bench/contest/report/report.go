@@ -17,7 +17,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"fi
 // data is what the template gets.
 type data struct {
 	*contest.Result
-	Foreign   contest.Summary // the load besides
+	Foreign   contest.Summary // the load besides, before the rounds
+	During    contest.Summary // and meanwhile
 	Scores    []contest.Score
 	Rows      []row
 	Pictures  []picture
@@ -37,7 +38,7 @@ type picture struct {
 
 // Write writes the page.
 func Write(w io.Writer, r *contest.Result) error {
-	d := data{Result: r, Foreign: contest.Summarize(r.Foreign)}
+	d := data{Result: r, Foreign: contest.Summarize(r.Foreign), During: r.During()}
 	if len(r.Contenders) > 0 {
 		d.Reference = r.Contenders[0]
 	}
