@@ -11,6 +11,7 @@
 //	entries.go  the table itself, in the order a request is applied
 //	support.go  which settings have no engine behind them yet
 //	values.go   Values, the settings of one bond, and its defaults
+//	target.go   what is probed, in which VLANs
 //	parse.go    from text to number, as the driver reads it
 //	env.go      Env and Assign: the situation and the request
 //	apply.go    Apply: the common checks, all or nothing

@@ -166,17 +166,6 @@ func (v *Values) Word(id ID, rt *Runtime) string {
 	return ""
 }
 
-func (t *Targets) join() string {
-	var b strings.Builder
-	for i := range t.Len() {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(t[i].String())
-	}
-	return b.String()
-}
-
 func (rt *Runtime) join(form func(Slave) string) string {
 	words := make([]string, len(rt.Slaves))
 	for i, s := range rt.Slaves {

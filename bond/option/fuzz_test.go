@@ -55,7 +55,7 @@ func FuzzText(f *testing.F) {
 		for _, l := range []*Targets{&v.ArpIPTarget, &v.NSIP6Target} {
 			n := l.Len()
 			for i, a := range l {
-				if a.IsValid() != (i < n) || a.Zone() != "" || i < n && l.index(a) != i {
+				if a.Addr.IsValid() != (i < n) || a.Addr.Zone() != "" || i < n && l.index(a.Addr) != i {
 					t.Fatalf("%q leaves the targets %v", line, l)
 				}
 			}

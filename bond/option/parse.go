@@ -68,16 +68,23 @@ func validIfname(s string) bool {
 	return s != "" && len(s) <= maxIfname && s != "." && s != ".." && !strings.ContainsAny(s, "/:"+spaces)
 }
 
-// parseIPv4 reads a dotted quad, spaces after it allowed.
-func parseIPv4(s string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(strings.TrimRight(s, spaces))
-	return a, err == nil && a.Is4()
+// parseIPv4 reads a dotted quad and its VLANs, spaces after it allowed.
+func parseIPv4(s string) (Target, bool) {
+	t, ok := parseTarget(strings.TrimRight(s, spaces))
+	return t, ok && t.Addr.Is4()
 }
 
-// parseIPv6 reads an IPv6 address without a zone, spaces around it allowed.
-func parseIPv6(s string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(strings.Trim(s, spaces))
-	return a, err == nil && a.Is6() && a.Zone() == "" && !a.Is4In6()
+// parseIPv6 reads an IPv6 address without a zone and its VLANs, spaces around
+// it allowed.
+func parseIPv6(s string) (Target, bool) {
+	t, ok := parseTarget(strings.Trim(s, spaces))
+	return t, ok && t.Addr.Is6() && t.Addr.Zone() == "" && !t.Addr.Is4In6()
+}
+
+func parseTarget(s string) (Target, bool) {
+	addr, vlans, ok := cutVLANs(s)
+	a, err := netip.ParseAddr(addr)
+	return Target{Addr: a, VLANs: vlans}, ok && err == nil
 }
 
 // parseMAC reads six pairs of hex digits with colons between, spaces after

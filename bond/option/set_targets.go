@@ -14,7 +14,7 @@ type targetKind struct {
 	label string // in messages: "ARP target"
 	short string // in the warning: "arp target"
 	list  func(*Values) *Targets
-	parse func(string) (netip.Addr, bool)
+	parse func(string) (Target, bool)
 	ok    func(netip.Addr) bool
 }
 
@@ -41,31 +41,32 @@ func setArpIPTarget(t *txn, c *change) *failure {
 	if c.text == "" {
 		return refuse(syscall.EPERM, "invalid ARP target specified")
 	}
-	a, ok := parseIPv4(c.text[1:])
+	x, ok := parseIPv4(c.text[1:])
 	switch {
 	case !ok:
 		return refuse(syscall.EPERM, "invalid ARP target specified")
 	case c.text[0] == '+':
-		i, f := arpTargets.add(t, a)
+		i, f := arpTargets.add(t, x)
 		if f != nil {
 			return f
 		}
-		t.effect(TargetAdded{Index: i, Addr: a})
+		t.effect(TargetAdded{Index: i, Addr: x.Addr})
 		return nil
 	case c.text[0] == '-':
-		return removeArpTarget(t, a)
+		return removeArpTarget(t, x)
 	}
 	return refuse(syscall.EPERM, "no command found in arp_ip_targets file - use +<addr> or -<addr>")
 }
 
-func removeArpTarget(t *txn, a netip.Addr) *failure {
-	if !arpTargets.ok(a) {
-		return refuse(syscall.EINVAL, "invalid ARP target "+a.String()+" specified for removal")
+// removeArpTarget takes a target away; its VLANs need not be said again.
+func removeArpTarget(t *txn, x Target) *failure {
+	if !arpTargets.ok(x.Addr) {
+		return refuse(syscall.EINVAL, "invalid ARP target "+x.String()+" specified for removal")
 	}
 	list := &t.v.ArpIPTarget
-	i := list.index(a)
-	if i < 0 {
-		return refuse(syscall.EINVAL, "unable to remove nonexistent ARP target "+a.String())
+	i := list.index(x.Addr)
+	if i < 0 || x.VLANs != (VLANs{}) && x.VLANs != list[i].VLANs {
+		return refuse(syscall.EINVAL, "unable to remove nonexistent ARP target "+x.String())
 	}
 	list.remove(i)
 	arpTargets.warnEmpty(t)
@@ -80,11 +81,11 @@ func (k *targetKind) replace(t *txn, c *change) *failure {
 	*k.list(&t.v) = Targets{}
 	if text := strings.Trim(c.text, spaces); text != "" {
 		for s := range strings.SplitSeq(text, ",") {
-			a, ok := k.parse(strings.Trim(s, spaces))
+			x, ok := k.parse(strings.Trim(s, spaces))
 			if !ok {
 				return &failure{errno: syscall.EINVAL, own: []string{"invalid " + k.label + " specified"}, value: s}
 			}
-			if _, f := k.add(t, a); f != nil {
+			if _, f := k.add(t, x); f != nil {
 				f.value = s
 				return f
 			}
@@ -95,18 +96,18 @@ func (k *targetKind) replace(t *txn, c *change) *failure {
 	return nil
 }
 
-func (k *targetKind) add(t *txn, a netip.Addr) (int, *failure) {
+func (k *targetKind) add(t *txn, x Target) (int, *failure) {
 	list := k.list(&t.v)
 	n := list.Len()
 	switch {
-	case !k.ok(a):
-		return 0, refuse(syscall.EINVAL, "invalid "+k.label+" "+a.String()+" specified for addition")
-	case list.index(a) >= 0:
-		return 0, refuse(syscall.EINVAL, k.label+" "+a.String()+" is already present")
+	case !k.ok(x.Addr):
+		return 0, refuse(syscall.EINVAL, "invalid "+k.label+" "+x.String()+" specified for addition")
+	case list.index(x.Addr) >= 0:
+		return 0, refuse(syscall.EINVAL, k.label+" "+x.String()+" is already present")
 	case n == MaxTargets:
 		return 0, refuse(syscall.EINVAL, k.label+" table is full!")
 	}
-	list[n] = a
+	list[n] = x
 	return n, nil
 }
 

@@ -1,46 +1,11 @@
 package option
 
-import "net/netip"
-
-// MaxTargets is the length of arp_ip_target and ns_ip6_target.
-const MaxTargets = 16
-
 // DefaultMiimon is the interval in ms that modes 4, 5 and 6 are given when
 // they are entered with miimon 0: they can't do without.
 const DefaultMiimon = 100
 
 // MAC is a hardware address.
 type MAC [6]byte
-
-// Targets is a dense list of addresses: the first invalid one ends it.
-type Targets [MaxTargets]netip.Addr
-
-// Len returns the number of targets.
-func (t *Targets) Len() int {
-	for i, a := range t {
-		if !a.IsValid() {
-			return i
-		}
-	}
-	return MaxTargets
-}
-
-// List returns the targets in a new slice.
-func (t *Targets) List() []netip.Addr { return append([]netip.Addr(nil), t[:t.Len()]...) }
-
-func (t *Targets) index(a netip.Addr) int {
-	for i := range t.Len() {
-		if t[i] == a {
-			return i
-		}
-	}
-	return -1
-}
-
-func (t *Targets) remove(i int) {
-	copy(t[i:], t[i+1:])
-	t[MaxTargets-1] = netip.Addr{}
-}
 
 // Values holds the settings of one bond. It is a plain value: copy and compare
 // it freely. Numbers are the driver's; the units are those of the table.

@@ -22,8 +22,8 @@ import (
 func sample() []bond.Record {
 	v := option.Defaults()
 	v.Mode, v.Miimon, v.Primary = 1, 100, "eth1"
-	v.ArpIPTarget[0] = netip.MustParseAddr("10.1.0.1")
-	v.NSIP6Target[0] = netip.MustParseAddr("fe80::1")
+	v.ArpIPTarget[0] = option.Target{Addr: netip.MustParseAddr("10.1.0.1"), VLANs: option.VLANs{10, 20}}
+	v.NSIP6Target[0] = option.Target{Addr: netip.MustParseAddr("fe80::1")}
 	v.ADActorSystem = option.MAC{2, 0xaa, 0, 0, 0, 1}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
 	return []bond.Record{{

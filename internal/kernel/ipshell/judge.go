@@ -3,6 +3,7 @@ package ipshell
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,10 +99,16 @@ func known(opts []string) []string {
 		i += n - 1
 		if o == nil || !newer(o) && !(len(words) == 2 && newerValue(o, words[1])) {
 			out = append(out, words...)
+			if o != nil && len(words) == 2 && (o.ID == option.ArpIPTarget || o.ID == option.NSIP6Target) {
+				out[len(out)-1] = untagged.ReplaceAllString(words[1], "$1")
+			}
 		}
 	}
 	return out
 }
+
+// untagged matches a target with its VLANs, which are ours: 10.1.0.1[10/20].
+var untagged = regexp.MustCompile(`([^,\[]+)\[[0-9/]+\]`)
 
 // newer: iproute2 6.1 doesn't know it.
 func newer(o *option.Option) bool {
@@ -134,10 +141,12 @@ func assigns(kind, slave string, opts []string) ([]option.Assign, error) {
 	return out, err
 }
 
-// padded completes IPv4 addresses as ip does: 10.1 is 10.1.0.0.
+// padded completes IPv4 addresses as ip does: 10.1 is 10.1.0.0, +10.1.0.1 a number with a sign.
 func padded(list string) string {
 	addrs := strings.Split(list, ",")
 	for i, a := range addrs {
+		a = strings.TrimPrefix(a, "+")
+		addrs[i] = a
 		if dots := strings.Count(a, "."); a != "" && dots < 3 && strings.Trim(a, "0123456789.") == "" {
 			addrs[i] = a + strings.Repeat(".0", 3-dots)
 		}
