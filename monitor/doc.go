@@ -1,11 +1,13 @@
 // Package monitor tells whether slaves' links are good.
 //
-// The decision is pure: MII takes events and the time as arguments and returns
+// The decisions are pure: MII and Prober take events and the time as arguments and returns
 // effects. What it decides about comes from sources that are kept apart from
 // it:
 //
 //	link.go           the four link states, speed and duplex
 //	mii.go            carrier -> link state, with updelay and downdelay
+//	probe*.go         probes sent and answers heard -> link state (ARP and ND monitor)
+//	heard.go          which frames count as answers
 //	watch_linux.go    what the kernel says over netlink: links, addresses
 //	poller_linux.go   carrier read by ioctl, often where it matters
 //	ethtool_linux.go  the ioctls: carrier, speed and duplex
