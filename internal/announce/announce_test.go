@@ -67,7 +67,7 @@ func TestRouterSaysSo(t *testing.T) {
 	if flags := f[14+40+4]; flags != 0xa0 {
 		t.Errorf("flags %#x, want router and override", flags)
 	}
-	if sum := icmp6Sum(f[14+8:14+40], f[14+40:]); sum != 0 {
+	if sum := ICMPv6Sum(f[14+8:14+40], f[14+40:]); sum != 0 {
 		t.Errorf("checksum is off by %#x", sum)
 	}
 }

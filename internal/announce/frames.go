@@ -27,7 +27,7 @@ func ARP(mac [6]byte, ip netip.Addr, tags []link.Tag) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return frame(broadcast, mac, ethernet.EtherTypeARP, payload, tags)
+	return Frame(broadcast, mac, ethernet.EtherTypeARP, payload, tags)
 }
 
 // Neighbour advertisement: RFC 4861 4.4 and 4.6.1.
@@ -61,12 +61,12 @@ func NA(mac [6]byte, ip netip.Addr, router bool, tags []link.Tag) ([]byte, error
 	copy(na[8:], src[:])
 	na[24], na[25] = optTargetLink, 1
 	copy(na[26:], mac[:])
-	binary.BigEndian.PutUint16(na[2:], icmp6Sum(b[8:40], na))
-	return frame(allNodes, mac, ethernet.EtherTypeIPv6, b, tags)
+	binary.BigEndian.PutUint16(na[2:], ICMPv6Sum(b[8:40], na))
+	return Frame(allNodes, mac, ethernet.EtherTypeIPv6, b, tags)
 }
 
-// icmp6Sum is the checksum over the pseudo header (RFC 8200 8.1) and message.
-func icmp6Sum(addrs, msg []byte) uint16 {
+// ICMPv6Sum is the checksum over the pseudo header (RFC 8200 8.1) and message.
+func ICMPv6Sum(addrs, msg []byte) uint16 {
 	sum := uint32(len(msg)) + protoICMPv6
 	for _, b := range [][]byte{addrs, msg} {
 		for i := 0; i+1 < len(b); i += 2 {
@@ -79,9 +79,9 @@ func icmp6Sum(addrs, msg []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// frame puts Ethernet and the tags around a payload. The library pads to 60
+// Frame puts Ethernet and the tags around a payload. The library pads to 60
 // octets; the NIC does that, and the kernel's own frames aren't padded.
-func frame(dst, src [6]byte, typ ethernet.EtherType, payload []byte, tags []link.Tag) ([]byte, error) {
+func Frame(dst, src [6]byte, typ ethernet.EtherType, payload []byte, tags []link.Tag) ([]byte, error) {
 	f := ethernet.Frame{Destination: dst[:], Source: src[:], EtherType: typ, Payload: payload}
 	b, err := f.MarshalBinary()
 	if err != nil {

@@ -49,6 +49,10 @@ type Host interface {
 	// Addresses are the IP addresses of a link that are in use (not tentative,
 	// no duplicates), in the kernel's order.
 	Addresses(index int) ([]netip.Prefix, error)
+	// OnLink looks up the route to an address and returns the device that leads
+	// there without a gateway, ENETUNREACH if none does. out is the device that it
+	// is to be, 0 for any.
+	OnLink(to netip.Addr, out int) (index int, err error)
 	// IPv6Router reports whether the link forwards IPv6.
 	IPv6Router(name string) bool
 }

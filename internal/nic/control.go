@@ -12,13 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Filter says what a ControlPort receives. The zero Filter lets nothing
-// through: the port is for sending.
-type Filter struct {
-	// EtherTypes are those of the outer tag's inside, for tagged frames.
-	EtherTypes []uint16
-}
-
 // controlPriority is the highest a socket may ask for without more rights.
 const controlPriority = 7
 
@@ -69,17 +62,7 @@ func OpenControl(ifi *net.Interface, f Filter) (ControlPort, error) {
 
 // SetFilter implements ControlPort.
 func (c *afControl) SetFilter(f Filter) error {
-	if len(f.EtherTypes) == 0 {
-		return cause(c.conn.SetBPF(dropAll))
-	}
-	// A jump reaches 255 instructions; nobody has that many protocols.
-	n := len(f.EtherTypes)
-	prog := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}
-	for i, t := range f.EtherTypes {
-		prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(t), SkipTrue: uint8(n - i)})
-	}
-	prog = append(prog, bpf.RetConstant{Val: 0}, bpf.RetConstant{Val: 1 << 18})
-	raw, err := bpf.Assemble(prog)
+	raw, err := bpf.Assemble(f.program())
 	if err != nil {
 		return err
 	}

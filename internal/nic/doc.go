@@ -6,6 +6,7 @@
 //	recv.go        batches from the wire, VLAN tags put back
 //	send.go        batches to the wire
 //	control.go     the socket for our own protocols' frames
+//	filter.go      what that socket hears
 //	member.go      what the NIC shall receive beside its own address
 //	isolate.go     keeping the host's stack off the slave
 //	link.go        waiting through downs and ups, and knowing when a NIC is gone

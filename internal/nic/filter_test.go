@@ -1,0 +1,64 @@
+package nic
+
+import (
+	"slices"
+	"testing"
+
+	"golang.org/x/net/bpf"
+)
+
+func TestFilter(t *testing.T) {
+	frame := func(typ ...byte) []byte { return slices.Concat(make([]byte, 12), typ, make([]byte, 80)) }
+	nd := func(next, msg byte, tag ...byte) []byte {
+		b := slices.Concat(make([]byte, 12), tag, []byte{0x86, 0xdd}, make([]byte, 80))
+		b[len(tag)+20], b[len(tag)+54] = next, msg
+		return b
+	}
+	frames := []struct {
+		name string
+		b    []byte
+	}{
+		{"slow", frame(0x88, 0x09)},
+		{"lldp", frame(0x88, 0xcc)},
+		{"ipv4", frame(8, 0)},
+		{"arp", frame(8, 6)},
+		{"arp behind a tag", frame(0x81, 0, 0, 10, 8, 6)},
+		{"arp behind an S-tag", frame(0x88, 0xa8, 0, 10, 8, 6)},
+		{"ipv4 behind a tag", frame(0x81, 0, 0, 10, 8, 0)},
+		{"NS", nd(58, 135)},
+		{"NA", nd(58, 136)},
+		{"NA behind a tag", nd(58, 136, 0x81, 0, 0, 10)},
+		{"echo", nd(58, 128)},
+		{"echo behind a tag", nd(58, 128, 0x81, 0, 0, 10)},
+		{"TCP like NS", nd(6, 135)},
+		{"short", []byte{0}},
+	}
+	near := []string{"arp", "arp behind a tag", "arp behind an S-tag", "NS", "NA", "NA behind a tag"}
+	for _, c := range []struct {
+		f    Filter
+		want []string
+	}{
+		{Filter{}, nil},
+		{Filter{EtherTypes: []uint16{0x8809}}, []string{"slow"}},
+		{Filter{EtherTypes: []uint16{0x8809, 0x88cc, 0x0800}}, []string{"slow", "lldp", "ipv4"}},
+		{Filter{Neighbours: true}, near},
+		{Filter{Neighbours: true, EtherTypes: []uint16{0x8809, 0x88cc}}, append([]string{"slow", "lldp"}, near...)},
+	} {
+		vm, err := bpf.NewVM(c.f.program())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range frames {
+			if n, err := vm.Run(f.b); err == nil && n > 0 {
+				got = append(got, f.name)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v lets through %v, want %v", c.f, got, c.want)
+		}
+		if _, err := bpf.Assemble(c.f.program()); err != nil {
+			t.Error(err)
+		}
+	}
+}
