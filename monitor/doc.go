@@ -1,7 +1,7 @@
 // Package monitor tells whether slaves' links are good.
 //
-// The decisions are pure: MII and Prober take events and the time as arguments and returns
-// effects. What it decides about comes from sources that are kept apart from
+// The decisions are pure: MII and Prober take events and the time as arguments and return
+// effects. What they decide about comes from sources that are kept apart from
 // it:
 //
 //	link.go           the four link states, speed and duplex
