@@ -63,6 +63,7 @@ type Bond struct {
 	heard []slowFrame // scratch of hear
 
 	mii      *monitor.MII
+	probing  *probing // the ARP and ND monitor; then mii has no slaves
 	effects  []monitor.Effect
 	notifier announce.Notifier
 	targets  []announce.Target // what to announce: addresses on the bond and above
@@ -131,6 +132,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	b.jobs = newJobs()
 	b.setMode(policy.Mode(vals.Mode))
 	b.mii = monitor.NewMII(b.miiConfig())
+	b.configureMonitors(false)
 	b.tapSync = newTAPSync(dev, func(err error) {
 		b.box.post(func() { b.warn(nil, "tap", err.Error()) })
 	})

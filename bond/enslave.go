@@ -208,8 +208,7 @@ func (e *enslaving) join() {
 		b.forceActive(s)
 	}
 
-	b.effects = b.mii.Step(b.now(), monitor.Added{ID: s.id, Carrier: s.carrier}, b.miiContext(), b.effects[:0])
-	s.link = b.mii.Link(s.id)
+	b.watchLink(s)
 	s.why = map[monitor.Link]string{
 		monitor.LinkUp: "carrier when enslaved", monitor.LinkDown: "no carrier when enslaved", monitor.LinkBack: "carrier when enslaved, waiting for updelay",
 	}[s.link]
@@ -225,12 +224,27 @@ func (e *enslaving) join() {
 	go b.runRx(s)
 	if b.lag != nil {
 		go b.runSlow(s)
+	} else {
+		go b.runProbes(s)
 	}
 	if err := b.sys.WatchCarrier(s.index, s.busyFrames, func(up bool) {
 		b.box.post(func() { b.setCarrier(s, up) })
 	}); err != nil {
 		b.warn(s, "carrier_watch", "carrier is followed by events alone: "+err.Error())
 	}
+}
+
+// watchLink puts a new slave under the link monitor.
+func (b *Bond) watchLink(s *slave) {
+	ev := monitor.Added{ID: s.id, Carrier: s.carrier}
+	if b.probing != nil {
+		b.listen(s)
+		b.stepProber(ev)
+		s.link = b.probing.prober.Link(s.id)
+		return
+	}
+	b.effects = b.mii.Step(b.now(), ev, b.miiContext(), b.effects[:0])
+	s.link = b.mii.Link(s.id)
 }
 
 // welcome gives a new slave its role.

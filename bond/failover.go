@@ -86,6 +86,7 @@ func (b *Bond) members() []*slave {
 func (b *Bond) setActive(next *slave, early bool, why string) {
 	old := b.active
 	b.active = next
+	defer b.tellProber() // who asks at once, behind what is announced
 	b.dirty = true
 	if old != nil {
 		old.drain = b.now().Add(drainTime)

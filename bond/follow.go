@@ -44,6 +44,7 @@ func (b *Bond) housekeeping() {
 			b.keepSpeed(s)
 		}
 		b.mirrorFilter(slaves)
+		b.findPaths() // routes change without an event of ours
 		b.unlock()
 	}
 }
@@ -130,6 +131,7 @@ func (b *Bond) followTAP() {
 	if err != nil {
 		return // deleted: another event says so
 	}
+	b.findPaths() // before the bond is seen to be up, and asks
 	targets, err := announce.Targets(b.sys, b.index)
 	var slaves []*slave
 	var mac [6]byte
@@ -167,6 +169,10 @@ func (b *Bond) setUp(up bool) {
 		b.stepLACP(lacp.Admin{Up: false})
 	}
 	if !up {
+		if b.probing != nil {
+			b.probing.prober.Stop()
+			b.probing.candidate = 0
+		}
 		b.event(Event{Kind: "bond_down", Message: "bond is down"})
 		b.notifier.Stop()
 		return
@@ -178,6 +184,9 @@ func (b *Bond) setUp(up bool) {
 	b.stepMII(monitor.Tick{})
 	if b.lag != nil {
 		b.stepLACP(lacp.Admin{Up: true})
+	}
+	if b.probing != nil {
+		b.openProber()
 	}
 }
 

@@ -49,8 +49,13 @@ func (b *Bond) setSpeed(s *slave, speed monitor.Speed) {
 }
 
 // stepMII runs the link monitor and carries out what it decides. While the
-// bond is down the monitor stands still, as the kernel's does.
+// bond is down the monitor stands still, as the kernel's does. With the ARP
+// monitor on it is that one's business.
 func (b *Bond) stepMII(ev monitor.Event) {
+	if ev, ok := ev.(monitor.ProbeEvent); ok && b.probing != nil {
+		b.stepProber(ev)
+		return
+	}
 	if !b.up {
 		return
 	}

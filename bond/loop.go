@@ -66,6 +66,7 @@ func (b *Bond) arm(timer *time.Timer) {
 	}
 	if b.up {
 		earlier(b.mii.Next())
+		earlier(b.proberNext())
 		earlier(b.notifier.Next())
 	}
 	wait := time.Hour
@@ -93,6 +94,7 @@ func (b *Bond) tick() {
 			b.stepLACP(lacp.Tick{})
 		}
 	}
+	b.tickProber(now)
 	b.stepNotify(now)
 	if !b.wake.IsZero() && !b.wake.After(now) {
 		b.wake = time.Time{}

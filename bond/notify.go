@@ -15,7 +15,7 @@ func (b *Bond) startNotify() {
 		return
 	}
 	b.notifier.Start(b.now(), announce.Plan{
-		Count: int(b.vals.NumGratArp), Interval: ms(uint64(b.vals.Miimon)), Delay: ms(b.vals.PeerNotifDelay()),
+		Count: int(b.vals.NumGratArp), Interval: ms(uint64(max(b.vals.Miimon, b.vals.ArpInterval))), Delay: ms(b.vals.PeerNotifDelay()),
 	})
 	b.stepNotify(b.now())
 }

@@ -62,7 +62,7 @@ func (b *Bond) rxRuleOf(s *slave, now time.Time) rxRule {
 	if b.lag != nil && !s.collecting && b.vals.AllSlavesActive == 0 {
 		return rxInactive
 	}
-	if !b.primaryMode() || s == b.active || b.vals.AllSlavesActive != 0 {
+	if !b.primaryMode() || s == b.active || b.trying(s) || b.vals.AllSlavesActive != 0 {
 		return rxActive
 	}
 	if now.Before(s.drain) {

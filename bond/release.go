@@ -159,9 +159,13 @@ func (b *Bond) leave(s *slave) {
 	}
 	b.event(Event{Slave: s.name, Kind: "release", Message: "Releasing " + role + " interface", From: s.link.String()})
 	b.stillInUse(s)
-	b.effects = b.mii.Step(b.now(), monitor.Removed{ID: s.id}, b.miiContext(), b.effects[:0])
-	for _, e := range b.effects {
-		b.linkChanged(e)
+	if b.probing != nil {
+		b.stepProber(monitor.Removed{ID: s.id})
+	} else {
+		b.effects = b.mii.Step(b.now(), monitor.Removed{ID: s.id}, b.miiContext(), b.effects[:0])
+		for _, e := range b.effects {
+			b.linkChanged(e)
+		}
 	}
 	if b.vals.Primary == s.name {
 		b.vals.Primary = ""

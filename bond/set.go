@@ -43,6 +43,7 @@ func (b *Bond) Set(ctx context.Context, via option.Via, assigns []option.Assign)
 	if err != nil {
 		return err
 	}
+	b.findPaths()
 	for _, e := range res.Effects {
 		switch e := e.(type) {
 		case option.Enslave:
@@ -112,8 +113,18 @@ func (b *Bond) accept(res option.Result) {
 	for _, l := range res.Log {
 		b.driverLine("option", slog.Level(l.Level), l.Text)
 	}
+	monitors, restart := false, false
 	for _, e := range res.Effects {
 		b.carryOut(e)
+		switch e := e.(type) {
+		case option.MonitorChanged:
+			monitors, restart = true, restart || e.Restart
+		case option.ModeChanged, option.TargetAdded, option.TargetRemoved, option.TargetsReplaced:
+			monitors = true
+		}
+	}
+	if monitors {
+		b.configureMonitors(restart)
 	}
 }
 
@@ -126,8 +137,6 @@ func (b *Bond) carryOut(e option.Effect) {
 		b.configureLACP()
 	case option.LACPChanged:
 		b.configureLACP()
-	case option.MonitorChanged:
-		b.configureMII()
 	case option.SetActive:
 		if s := b.slaveByName(e.Slave); s != nil && s != b.active {
 			b.setActive(s, false, "active_slave was set")

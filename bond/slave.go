@@ -41,6 +41,9 @@ type slave struct {
 	distributing bool
 	drained      chan struct{} // closed when a leaving port may be closed
 
+	sampled uint64    // of rx.seen, when the ARP monitor last looked
+	groups  []nic.MAC // that control is in; whoever holds the bond's lock owns it
+
 	carrier  bool // admin up and carrier, as last seen
 	upSeq    int  // counts carrier changes, to tell a late answer from a current one
 	upSeen   int  // the upSeq that the link monitor knows of

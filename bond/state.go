@@ -98,7 +98,7 @@ func (b *Bond) state() State {
 		stats := s.port.Stats()
 		speed := s.rated()
 		state := "ACTIVE"
-		if b.backup(s) {
+		if b.backup(s) && !b.trying(s) {
 			state = "BACKUP"
 		}
 		st.Slaves = append(st.Slaves, SlaveState{

@@ -220,6 +220,14 @@ func (m *MII) Promote(id int) {
 	}
 }
 
+// Assume gives a slave the link that another monitor left it with; LinkUp or
+// LinkDown, since what that one waited for is over.
+func (m *MII) Assume(id int, l Link) {
+	if s := m.slot(id); s != nil {
+		s.link = l
+	}
+}
+
 func (m *MII) slot(id int) *slot {
 	for i := range m.slots {
 		if m.slots[i].id == id {

@@ -269,7 +269,7 @@ func (p *Prober) Next() (time.Time, bool) {
 }
 
 // Stop has the prober stand still until Opened: the bond was set down.
-func (p *Prober) Stop() { p.next = time.Time{} }
+func (p *Prober) Stop() { p.next, p.candidate = time.Time{}, 0 }
 
 // Link returns a slave's link state, LinkDown for one that isn't there.
 func (p *Prober) Link(id int) Link {

@@ -6,13 +6,6 @@ package option
 var notYet = map[ID][]uint32{
 	Mode: {BalanceTLB, BalanceALB},
 
-	ArpInterval:   nil,
-	ArpIPTarget:   nil,
-	NSIP6Target:   nil,
-	ArpValidate:   nil,
-	ArpAllTargets: nil,
-	ArpMissedMax:  nil,
-
 	ResendIGMP: nil,
 	QueueID:    nil,
 
