@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/policy"
 )
 
@@ -98,7 +99,8 @@ func (b *Bond) state() State {
 		stats := s.port.Stats()
 		speed := s.rated()
 		state := "ACTIVE"
-		if b.backup(s) && !b.trying(s) {
+		// The driver's ARP monitor has slaves that are down as backups in all modes.
+		if (b.backup(s) || b.probing != nil && s.link != monitor.LinkUp) && !b.trying(s) {
 			state = "BACKUP"
 		}
 		st.Slaves = append(st.Slaves, SlaveState{

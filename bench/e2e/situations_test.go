@@ -331,3 +331,115 @@ func TestSituations(t *testing.T) {
 		b.snap("ab-delay-going-back")
 	})
 }
+
+// awaitLog waits until the log has a line.
+func (b *booth) awaitLog(line string) {
+	b.t.Helper()
+	b.eventually("log", line, func() string {
+		if strings.Contains(b.log(), line+"\n") {
+			return line
+		}
+		return b.log()
+	})
+}
+
+// silence has the switch hear and say nothing on a cable, with its carrier kept.
+func (b *booth) silence(i int) {
+	b.sh(fmt.Sprintf("bridge -n %s link set dev s%d state 0", b.sw, i))
+}
+
+func (b *booth) heard(i int) {
+	b.sh(fmt.Sprintf("bridge -n %s link set dev s%d state 3", b.sw, i))
+}
+
+// awaitRounds waits until each slave has received something for n intervals of
+// 200 ms, which is two frames a round or more.
+func (b *booth) awaitRounds(n int) {
+	b.t.Helper()
+	enough := func() string {
+		for i := range 2 {
+			var links []struct {
+				Stats64 struct{ Rx struct{ Packets int } }
+			}
+			text := b.sh(fmt.Sprintf("ip -n %s -j -s link show eth%d", b.ns, i))
+			if err := json.Unmarshal([]byte(text), &links); err != nil || len(links) != 1 {
+				b.t.Fatalf("%v: %s", err, text)
+			}
+			if links[0].Stats64.Rx.Packets < 2*n {
+				return "waiting"
+			}
+		}
+		return "enough"
+	}
+	b.eventually("frames", "enough", enough)
+}
+
+// probed makes bond0 as the samples' maker did for the ARP and NS monitor.
+func (b *booth) probed(options string) {
+	b.t.Helper()
+	b.sh("ip -n " + b.sw + " addr add 10.1.0.2/24 dev br0")
+	b.sh("ip -n " + b.sw + " addr add fd00::1/64 dev br0 nodad")
+	b.sh("ip -n " + b.ns + " link add bond0 type bond " + options)
+	for i := range 2 {
+		b.sh(fmt.Sprintf("ip -n %s link set eth%d down", b.ns, i))
+		b.sh(fmt.Sprintf("ip -n %s link set eth%d master bond0", b.ns, i))
+	}
+	b.sh("ip -n " + b.ns + " addr add 10.1.0.9/24 dev bond0")
+	b.sh("ip -n " + b.ns + " addr add fd00::9/64 dev bond0 nodad")
+	b.sh("ip -n " + b.ns + " link set bond0 up")
+}
+
+// In the recordings eth0 was silent for a moment at the beginning: the machine
+// was so slow that it had been a slave for too long when the bond was set up.
+func TestProbedSituations(t *testing.T) {
+	t.Run("ab-arp", func(t *testing.T) {
+		t.Parallel()
+		b := newBooth(t)
+		b.probed("mode active-backup arp_interval 200 arp_ip_target 10.1.0.1,10.1.0.2 arp_validate all arp_all_targets any arp_missed_max 3")
+		b.awaitRounds(4)
+		b.silence(0)
+		b.awaitLog("bond0: (slave eth1): making interface the new active one")
+		b.heard(0)
+		b.snap("ab-arp-up")
+		b.plug(1, "down")
+		b.snap("ab-arp-eth1-down")
+		b.plug(0, "down")
+		b.snap("ab-arp-both-down")
+		b.plug(1, "up")
+		b.awaitLog("bond0: active interface up!")
+		b.plug(0, "up")
+		b.snap("ab-arp-recovered")
+	})
+	t.Run("ab-ns6", func(t *testing.T) {
+		t.Parallel()
+		b := newBooth(t)
+		b.probed("mode active-backup arp_interval 200 ns_ip6_target fd00::1 arp_validate active")
+		b.snap("ab-ns6-up")
+		b.plug(1, "down")
+		b.snap("ab-ns6-eth1-down")
+		b.plug(0, "down")
+		b.snap("ab-ns6-both-down")
+		b.plug(0, "up")
+		b.awaitLog("bond0: active interface up!")
+		b.plug(1, "up")
+		b.snap("ab-ns6-recovered")
+	})
+	t.Run("xor-arp", func(t *testing.T) {
+		t.Parallel()
+		b := newBooth(t)
+		b.probed("mode balance-xor arp_interval 200 arp_ip_target 10.1.0.1 xmit_hash_policy layer2+3")
+		b.awaitRounds(4)
+		b.silence(0)
+		b.awaitLog("bond0: (slave eth0): interface is now down")
+		b.heard(0)
+		b.snap("xor-arp-up")
+		b.plug(1, "down")
+		b.awaitLog("bond0: (slave eth1): interface is now down")
+		b.plug(0, "down")
+		b.snap("xor-arp-both-down")
+		b.plug(0, "up")
+		b.awaitLog("bond0: active interface up!")
+		b.plug(1, "up")
+		b.snap("xor-arp-recovered")
+	})
+}
