@@ -1,0 +1,161 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tapbond/tapbond/bench/benchtest"
+	"github.com/tapbond/tapbond/bench/lab"
+	"github.com/tapbond/tapbond/bench/traffic"
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/labtest"
+)
+
+// probed starts a bond with the ARP or ND monitor, which is never silent, and
+// waits until all slaves are up.
+func probed(t *testing.T, topology lab.Topology, options string) *bed {
+	t.Helper()
+	b := &bed{t: t, lab: benchtest.Build(t, topology)}
+	b.must(b.lab.A.QuietIPv6())
+	args := append([]string{"run", "bond0"}, strings.Fields(options)...)
+	args = append(args, "slaves")
+	for _, k := range b.lab.Links() {
+		args = append(args, k.Slave())
+	}
+	var err error
+	b.proc, err = b.lab.Start(context.Background(), b.lab.A, binary, args, nil)
+	b.must(err)
+	t.Cleanup(b.stop)
+	b.said("is running")
+	b.must(b.lab.AssignBoth("bond0", "eth0"))
+	return b
+}
+
+func allUp(st bond.State) bool {
+	return !slices.ContainsFunc(st.Slaves, func(s bond.SlaveState) bool { return s.MIIStatus != "UP" })
+}
+
+// TestSilentLoss: what is behind the active slave dies, its carrier stays.
+func TestSilentLoss(t *testing.T) {
+	limit := 310 * time.Millisecond // last answer + (2 + 1/2) * 100 ms, and what it takes
+	if labtest.RaceEnabled {
+		limit = 400 * time.Millisecond
+	}
+	for _, options := range []string{
+		"arp_ip_target 10.99.0.2 arp_validate none",
+		"arp_ip_target 10.99.0.2 arp_validate all",
+		"ns_ip6_target fd99::2 arp_validate all",
+	} {
+		t.Run(options, func(t *testing.T) {
+			b := probed(t, lab.Topology{Slaves: 2, Wire: true}, "mode active-backup arp_interval 100 arp_missed_max 2 "+options)
+			var took []time.Duration
+			for range pick(4, 50) {
+				st := b.until("both are up", allUp)
+				cut := slices.IndexFunc(st.Slaves, func(s bond.SlaveState) bool { return s.Name == st.Active })
+				pause(t, 250*time.Millisecond+time.Duration(len(took)*17%100)*time.Millisecond) // at any time between two probes
+				start := time.Now()
+				b.must(b.lab.Link(cut).Drop(lab.Both))
+				st = b.until("the other is active", func(st bond.State) bool { return st.Active == b.lab.Link(1-cut).Slave() })
+				took = append(took, st.ActiveAt.Sub(start))
+				b.must(b.lab.Link(cut).Heal(lab.Both))
+			}
+			slices.Sort(took)
+			t.Logf("failed over after %v", took)
+			// One that the machine held up doesn't count against the rule.
+			if worst := took[len(took)-2]; worst > limit || took[0] < 140*time.Millisecond {
+				t.Errorf("failed over after %v, want at most %v", took, limit)
+			}
+		})
+	}
+}
+
+// TestNoFalseAlarm: the slaves are busy, and nothing is wrong.
+func TestNoFalseAlarm(t *testing.T) {
+	rate := 60_000
+	if labtest.RaceEnabled {
+		rate = 6_000
+	}
+	for _, validate := range []string{"none", "all"} {
+		t.Run(validate, func(t *testing.T) {
+			b := probed(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, "mode active-backup arp_interval 100 arp_missed_max 2 arp_ip_target 10.99.0.2 arp_validate "+validate)
+			before := b.until("both are up", allUp)
+			seconds := pick(10, 600)
+			var wg sync.WaitGroup
+			for i, e := range [][2]*lab.Host{{b.lab.A, b.lab.B}, {b.lab.B, b.lab.A}} {
+				wg.Go(func() {
+					r, err := traffic.Run(t.Context(), traffic.FlowConfig{
+						From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 4, Size: 200, Rate: rate / 2, Count: uint64(rate / 2 * seconds),
+					})
+					if err != nil {
+						t.Error(err)
+					}
+					t.Log(r)
+				})
+			}
+			wg.Wait()
+			after := b.state()
+			for i := range after.Slaves {
+				if n := after.Slaves[i].Failures - before.Slaves[i].Failures; n > 0 {
+					t.Errorf("%s failed %d times: %s", after.Slaves[i].Name, n, after.Slaves[i].Why)
+				}
+			}
+			if after.Failovers != before.Failovers {
+				t.Errorf("%d failovers", after.Failovers-before.Failovers)
+			}
+		})
+	}
+}
+
+// TestTargetInVLANs: a target that is said to be behind two tags is asked with
+// them, and counts while it answers.
+func TestTargetInVLANs(t *testing.T) {
+	b := probed(t, lab.Topology{Slaves: 2, Wire: true}, "mode active-backup arp_interval 100 arp_ip_target 10.99.0.77[10/20] arp_validate all")
+	c, err := traffic.ListenFrames(b.lab.B, "eth0", nil)
+	b.must(err)
+	var wg sync.WaitGroup
+	stop := func() {
+		_ = c.Close()
+		wg.Wait()
+	}
+	wg.Go(func() { answerTagged(t, c) })
+	st := b.until("both are up", allUp)
+	if text, err := b.tapbond("file", "bond0", "arp_ip_target"); err != nil || text != "10.99.0.77[10/20]\n" {
+		t.Errorf("arp_ip_target reads %q, %v", text, err)
+	}
+	pause(t, time.Second)
+	if now := b.state(); now.Failovers != st.Failovers || !allUp(now) {
+		t.Errorf("%+v", now)
+	}
+	stop()
+	b.until("nothing is up", func(st bond.State) bool { return !st.Carrier })
+}
+
+// answerTagged is a host 10.99.0.77 in VLAN 20 in VLAN 10.
+func answerTagged(t *testing.T, c *traffic.FrameConn) {
+	tags := []byte{0x81, 0, 0, 10, 0x81, 0, 0, 20, 8, 6}
+	for {
+		f, _, err := c.Receive()
+		if err != nil {
+			return
+		}
+		if len(f) < 22+28 || !bytes.Equal(f[12:22], tags) || !bytes.Equal(f[22+24:22+28], []byte{10, 99, 0, 77}) {
+			continue
+		}
+		r := slices.Clone(f)
+		me := []byte{2, 0, 0, 0, 2, 0x77}
+		copy(r, f[6:12])
+		copy(r[6:], me)
+		r[29] = 2 // reply
+		copy(r[30:], me)
+		copy(r[36:], f[46:50])
+		copy(r[40:], f[30:40])
+		if err := c.Send(r); err != nil {
+			t.Error(err)
+		}
+	}
+}
