@@ -183,15 +183,15 @@ func (b *Bond) tellProber() {
 // trying: nothing is active and s is asked on whether it can be.
 func (b *Bond) trying(s *slave) bool { return b.probing != nil && b.probing.candidate == s.id }
 
-// joinGroups has the backups hear the active slave's solicitations while they
-// are validated by them. The kernel takes its lock for it, so this runs beside
-// the control goroutine, for who holds the bond's lock.
+// joinGroups has the backups hear the active slave's solicitations while
+// anything is validated, as the driver does. The kernel takes its lock for it,
+// so this runs beside the control goroutine, for who holds the bond's lock.
 func (b *Bond) joinGroups() {
 	want := map[*slave][]nic.MAC{}
 	var slaves []*slave
 	_ = b.call(func() {
 		slaves = b.members()
-		if b.probing == nil || b.probing.cfg.Validate&monitor.ValidateBackup == 0 || !b.probing.cfg.ActiveBackup {
+		if b.probing == nil || b.probing.cfg.Validate == 0 || !b.probing.cfg.ActiveBackup {
 			return
 		}
 		for _, s := range slaves {
