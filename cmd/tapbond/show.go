@@ -128,6 +128,9 @@ func datapath(st *bond.State) string {
 }
 
 func monitorText(st *bond.State) string {
+	if st.Settings["arp_interval"] != "0" {
+		return probesText(st.Settings)
+	}
 	if st.Settings["miimon"] == "0" {
 		return "carrier, by events and polling (miimon is 0: the kernel would not look at all)"
 	}
@@ -140,8 +143,21 @@ func monitorText(st *bond.State) string {
 	return text
 }
 
+// probesText is the ARP and NS monitor in words.
+func probesText(opt map[string]string) string {
+	targets := strings.Trim(opt["arp_ip_target"]+","+opt["ns_ip6_target"], ",")
+	if targets == "" {
+		return "carrier, by events and polling (arp_interval " + opt["arp_interval"] + " ms, but there is no target)"
+	}
+	return fmt.Sprintf("probes of %s every %s ms, %s may be missed, arp_validate %s, arp_all_targets %s; carrier, by events and polling",
+		strings.ReplaceAll(targets, ",", ", "), opt["arp_interval"], opt["arp_missed_max"], opt["arp_validate"], opt["arp_all_targets"])
+}
+
 // shownElsewhere are options that the screen tells in other places.
-var shownElsewhere = []string{"mode", "active_slave", "slaves", "miimon", "updelay", "downdelay"}
+var shownElsewhere = []string{
+	"mode", "active_slave", "slaves", "miimon", "updelay", "downdelay",
+	"arp_interval", "arp_ip_target", "ns_ip6_target", "arp_missed_max", "arp_validate", "arp_all_targets",
+}
 
 // settingsText are the options that somebody has set to other than the default.
 func settingsText(st *bond.State) string {

@@ -58,3 +58,17 @@ func TestShow(t *testing.T) {
 		}
 	}
 }
+
+func TestMonitorText(t *testing.T) {
+	opt := map[string]string{"miimon": "0", "arp_interval": "100", "arp_missed_max": "2", "arp_validate": "all", "arp_all_targets": "any"}
+	for _, c := range []struct{ ip4, ip6, want string }{
+		{"", "", "carrier, by events and polling (arp_interval 100 ms, but there is no target)"},
+		{"10.1.0.1,10.1.0.2", "", "probes of 10.1.0.1, 10.1.0.2 every 100 ms, 2 may be missed, arp_validate all, arp_all_targets any; carrier, by events and polling"},
+		{"10.1.0.1[10]", "fd00::1", "probes of 10.1.0.1[10], fd00::1 every 100 ms, 2 may be missed, arp_validate all, arp_all_targets any; carrier, by events and polling"},
+	} {
+		opt["arp_ip_target"], opt["ns_ip6_target"] = c.ip4, c.ip6
+		if got := monitorText(&bond.State{Settings: opt}); got != c.want {
+			t.Errorf("%q\nwant %q", got, c.want)
+		}
+	}
+}
