@@ -140,6 +140,7 @@ func (b *Bond) resumeActive(r *Record) {
 	if s := b.slaveByName(r.Active); s != nil && s.link == monitor.LinkUp && s.carrier {
 		b.active, b.activeSince, b.activeWhy = s, r.ActiveAt, r.ActiveWhy
 		b.dirty = true
+		b.tellProber()
 	}
 	if b.lag == nil {
 		b.reselect("taken over")

@@ -430,3 +430,78 @@ func TestNoRouteAndNoPath(t *testing.T) {
 		}
 	})
 }
+
+// A process that takes over goes on asking on the active slave, and has
+// everybody answer anew before it judges.
+func TestProbesAfterTakingOver(t *testing.T) {
+	nics := []string{"eth0", "eth1"}
+	synctest.Test(t, func(t *testing.T) {
+		hosts := map[netip.Addr]bool{netip.MustParseAddr("10.1.0.1"): true, netip.MustParseAddr("10.1.0.2"): true}
+		addr := []netip.Prefix{netip.MustParsePrefix("10.1.0.9/24")}
+		old := &network{fakeSystem: newFakeSystem(nics...), ears: map[int]*ear{}, start: time.Now(), hosts: hosts}
+		store := new(memory)
+		r := &rig{t: t, sys: old.fakeSystem, e: NewEngine(old, NewBus(), store)}
+		assigns, _, err := option.ParseWords(strings.Fields(abProbes))
+		r.must(err)
+		r.b, err = r.e.Create(t.Context(), Config{Name: "bond0", Options: assigns})
+		r.must(err)
+		for _, n := range nics {
+			r.must(r.b.Enslave(t.Context(), n))
+		}
+		old.addrs[r.b.index] = addr
+		r.must(r.b.SetUp(t.Context()))
+		r.must(r.set("active_slave eth1"))
+		pass(time.Second)
+		old.mu.Lock()
+		h := old.host("killed", store.text)
+		old.mu.Unlock()
+
+		n := &network{fakeSystem: h.after(nics...), ears: map[int]*ear{}, start: time.Now(), hosts: hosts}
+		n.addrs[r.b.index] = addr
+		next := &rig{t: t, sys: n.fakeSystem, e: NewEngine(n, NewBus(), nil)}
+		r.must(next.e.Adopt(t.Context(), records(t, h.kept)))
+		next.b = next.e.Bond("bond0")
+		pass(time.Second)
+		st := next.state()
+		if st.Active != "eth1" || st.Slaves[0].MIIStatus != "UP" || st.Slaves[1].MIIStatus != "UP" || st.Slaves[0].Failures+st.Slaves[1].Failures > 0 {
+			t.Errorf("active %s, %+v", st.Active, st.Slaves)
+		}
+		asked := n.takeAsked()
+		if len(asked) < 18 || slices.ContainsFunc(asked, func(s string) bool { return !strings.Contains(s, "eth1") }) {
+			t.Errorf("asked %v", asked)
+		}
+		for _, e := range []*Engine{next.e, r.e} {
+			if err := e.CloseAll(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Solicited-node groups are joined by backups while answers are validated, and
+// go with the role.
+func TestGroupsOfTargets(t *testing.T) {
+	probingRig(t, "mode active-backup arp_interval 100 ns_ip6_target fd00::1,fd00::1:2 arp_validate active", []string{"eth0", "eth1"}, func(r *rig, n *network) {
+		groups := func(name string) int {
+			synctest.Wait()
+			i := n.index(name)
+			n.nmu.Lock()
+			defer n.nmu.Unlock()
+			return len(n.ears[i].groups)
+		}
+		pass(100 * time.Millisecond)
+		expect(t, "of the active one", groups("eth0"), 0)
+		expect(t, "of the backup", groups("eth1"), 2)
+		r.must(r.set("active_slave eth1"))
+		expect(t, "of the one that was active", groups("eth0"), 2)
+		expect(t, "of the active one now", groups("eth1"), 0)
+		r.must(r.set("ns_ip6_target fd00::1"))
+		expect(t, "with one target", groups("eth0"), 1)
+		r.must(r.set("arp_validate none"))
+		expect(t, "without validation", groups("eth0"), 0)
+		r.must(r.set("arp_validate all"))
+		expect(t, "with it again", groups("eth0"), 1)
+		r.must(r.set("miimon 100"))
+		expect(t, "without the monitor", groups("eth0"), 0)
+	})
+}

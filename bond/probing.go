@@ -1,8 +1,11 @@
 package bond
 
 import (
+	"errors"
 	"net/netip"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/nic"
@@ -138,6 +141,9 @@ func (b *Bond) findPaths() {
 		return
 	}
 	paths, own, err := probe.Paths(b.sys, b.index, targets)
+	if errors.Is(err, unix.ENODEV) {
+		return // the TAP is gone, and soon the bond
+	}
 	if err != nil {
 		b.box.post(func() { b.warn(nil, "probe", "ways to the targets: "+err.Error()) })
 		return
