@@ -32,6 +32,7 @@ type Bond struct {
 	box     *mailbox
 	admin   chan struct{} // holds a token while a request runs
 	snap    atomic.Pointer[snapshot]
+	probed  atomic.Pointer[monitor.ProbeConfig] // for who reads the control sockets
 	tx      []*txWorker
 	tapSync *tapSync
 	jobs    *jobs

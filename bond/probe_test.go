@@ -448,7 +448,9 @@ func TestProbesAfterTakingOver(t *testing.T) {
 		for _, n := range nics {
 			r.must(r.b.Enslave(t.Context(), n))
 		}
+		old.mu.Lock()
 		old.addrs[r.b.index] = addr
+		old.mu.Unlock()
 		r.must(r.b.SetUp(t.Context()))
 		r.must(r.set("active_slave eth1"))
 		pass(time.Second)

@@ -153,9 +153,9 @@ type probeInbox struct {
 	woken bool
 }
 
-// inboxMax is how many different frames are kept: what 16 targets and a bond's
-// addresses make of them, and then some.
-const inboxMax = 256
+// inboxMax is how many different frames are kept: more than targets and a bond's
+// addresses make of them.
+const inboxMax = 1024
 
 func newProbeInbox(wake func()) *probeInbox {
 	return &probeInbox{wake: wake, heard: make(map[monitor.Frame]time.Time)}
@@ -193,7 +193,11 @@ func (b *Bond) runProbes(s *slave) {
 		if err != nil {
 			return // closed, or the interface is gone, which the data socket tells too
 		}
-		inbox.put(probe.Read(buf[:got.N], got.Type == unix.PACKET_OTHERHOST), b.now())
+		f := probe.Read(buf[:got.N], got.Type == unix.PACKET_OTHERHOST)
+		if cfg := b.probed.Load(); f.Kind != monitor.FrameAny && (cfg == nil || !cfg.Concerns(f)) {
+			f = monitor.Frame{Kind: monitor.FrameNeighbour} // a flood of them must not crowd out an answer
+		}
+		inbox.put(f, b.now())
 	}
 }
 

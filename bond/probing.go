@@ -109,7 +109,9 @@ func (b *Bond) configureProber(restart bool) {
 	for i := range p.paths {
 		p.cfg.Mute = p.cfg.Mute && p.paths[i].Elsewhere != ""
 	}
-	b.stepProber(monitor.ProbeConfigure{Config: p.cfg, Restart: restart})
+	cfg := p.cfg
+	b.probed.Store(&cfg)
+	b.stepProber(monitor.ProbeConfigure{Config: cfg, Restart: restart})
 }
 
 // validateBits: the numbers up to 3 are the bits; filter alone is 4, and from

@@ -108,6 +108,16 @@ func (p *Prober) target(f Frame, them, us netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
+// Concerns: the frame is between a target and us, or looks so. What others say
+// to each other need not be told one by one.
+func (c *ProbeConfig) Concerns(f Frame) bool {
+	them := func(a netip.Addr) bool {
+		return slices.ContainsFunc(c.Targets, func(t netip.Addr) bool { return t == a || t.Is6() && a.Is6() && SolicitedNode(t) == a })
+	}
+	us := func(a netip.Addr) bool { return a == allNodes || slices.Contains(c.Own, a) }
+	return f.Kind >= FrameRequest && (them(f.From) && us(f.To) || us(f.From) && them(f.To))
+}
+
 func (p *Prober) own(a netip.Addr) bool { return slices.Contains(p.cfg.Own, a) }
 
 // SolicitedNode is the multicast address on which an IPv6 address is asked for

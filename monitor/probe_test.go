@@ -281,6 +281,21 @@ func TestWhatCounts(t *testing.T) {
 	}
 }
 
+func TestConcerns(t *testing.T) {
+	c := ProbeConfig{Targets: []netip.Addr{peer, peer6}, Own: []netip.Addr{self, self6}}
+	for _, f := range []Frame{reply, looped, advert, allAdvert, loopedNS} {
+		if !c.Concerns(f) {
+			t.Errorf("%v doesn't", f)
+		}
+	}
+	for _, f := range []Frame{anyFrame, foreign, {Kind: FrameReply, From: peer2, To: self}, {Kind: FrameReply, From: peer, To: peer2},
+		{Kind: FrameRequest, From: peer2, To: peer}, {Kind: FrameND, From: peer6, To: peer6}} {
+		if c.Concerns(f) {
+			t.Errorf("%v does", f)
+		}
+	}
+}
+
 // A backup's proof is worth nothing while the active slave has none.
 func TestQuestionCountsOnlyWhileAnswered(t *testing.T) {
 	r := newProbeRig(t, ProbeConfig{ActiveBackup: true, Validate: 3}, 2)
