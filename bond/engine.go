@@ -201,6 +201,12 @@ func (e *Engine) dispatch(ev monitor.WatchEvent) {
 	switch {
 	case ev.Link != nil:
 		e.linkEvent(*ev.Link)
+	case ev.Routes:
+		for _, b := range e.Bonds() {
+			if b.probed.Load() != nil {
+				b.refresh()
+			}
+		}
 	case ev.Addr != nil, ev.Resync:
 		for _, b := range e.Bonds() {
 			b.refresh()

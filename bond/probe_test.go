@@ -416,7 +416,8 @@ func TestNoRouteAndNoPath(t *testing.T) {
 		n.mu.Lock()
 		n.addrs[other] = []netip.Prefix{netip.MustParsePrefix("10.9.0.5/24")}
 		n.mu.Unlock()
-		pass(2 * time.Second)
+		r.e.dispatch(monitor.WatchEvent{Routes: true})
+		pass(200 * time.Millisecond)
 		if !slices.Contains(r.log(), "bond0: no path to arp_ip_target 10.9.0.1 via rt.dev eth9") {
 			t.Errorf("%s", strings.Join(r.log(), "\n"))
 		}

@@ -67,6 +67,7 @@ func (b *Bond) startProbing() {
 // stopProbing hands the slaves over to the MII monitor.
 func (b *Bond) stopProbing() {
 	b.probing = nil
+	b.probed.Store(nil)
 	b.mii = monitor.NewMII(b.miiConfig())
 	for _, s := range b.members() {
 		b.settleLink(s)

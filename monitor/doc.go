@@ -9,6 +9,7 @@
 //	probe*.go         probes sent and answers heard -> link state (ARP and ND monitor)
 //	heard.go          which frames count as answers
 //	watch_linux.go    what the kernel says over netlink: links, addresses
+//	routes_linux.go   that routes changed
 //	poller_linux.go   carrier read by ioctl, often where it matters
 //	ethtool_linux.go  the ioctls: carrier, speed and duplex
 //

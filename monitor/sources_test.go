@@ -3,6 +3,7 @@ package monitor_test
 import (
 	"go/parser"
 	"go/token"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -174,4 +175,42 @@ func TestMIIIsPure(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Many routes at a time are one event or a few.
+func TestWatchRoutes(t *testing.T) {
+	labtest.InNetns(t, func() {
+		a, _ := pair(t)
+		addr, err := netlink.ParseAddr("10.7.0.1/24")
+		must(t, err)
+		must(t, netlink.AddrAdd(a, addr))
+		w, err := monitor.NewWatch()
+		must(t, err)
+		defer w.Close()
+		route := func(i int) *netlink.Route {
+			return &netlink.Route{LinkIndex: a.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: &net.IPNet{IP: net.IPv4(10, 8, byte(i), 0), Mask: net.CIDRMask(24, 32)}}
+		}
+		routes := func(ev monitor.WatchEvent) bool { return ev.Routes }
+		must(t, netlink.RouteAdd(route(0)))
+		within(t, "a new route", w.Events(), routes)
+		for i := range 200 {
+			must(t, netlink.RouteAdd(route(i+1)))
+		}
+		within(t, "new routes", w.Events(), routes)
+		n := 0
+		for quiet := time.After(time.Second); ; {
+			select {
+			case ev := <-w.Events():
+				if ev.Routes {
+					n++
+				}
+				continue
+			case <-quiet:
+			}
+			break
+		}
+		if n > 5 {
+			t.Errorf("%d events more for 200 routes", n)
+		}
+	})
 }

@@ -14,6 +14,8 @@ import (
 type WatchEvent struct {
 	Link *LinkEvent
 	Addr *AddrEvent
+	// Routes: routes came or went.
+	Routes bool
 	// Resync: events were lost. Whatever was known must be read again.
 	Resync bool
 }
@@ -48,8 +50,8 @@ const watchBuffer = 4 << 20
 // resubscribe is the pause before a lost subscription is made again.
 const resubscribe = 20 * time.Millisecond
 
-// Watch is a subscription to the links and addresses of the network namespace
-// it was made in.
+// Watch is a subscription to the links, addresses and routes of the network
+// namespace it was made in.
 type Watch struct {
 	events chan WatchEvent
 	done   chan struct{}
@@ -71,6 +73,16 @@ func NewWatch() (*Watch, error) {
 		w.Close()
 		return nil, fmt.Errorf("watch addresses: %w", err)
 	}
+	routes, err := subscribeRoutes()
+	if err != nil {
+		w.Close()
+		return nil, fmt.Errorf("watch routes: %w", err)
+	}
+	w.wg.Go(func() { w.pumpRoutes(routes) })
+	w.wg.Go(func() { // has the pump end
+		<-w.done
+		routes.Close()
+	})
 	w.wg.Go(func() { pump(w, links, w.subscribeLinks, linkEvent) })
 	w.wg.Go(func() { pump(w, addrs, w.subscribeAddrs, addrEvent) })
 	return w, nil
