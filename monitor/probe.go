@@ -242,13 +242,16 @@ func (p *Prober) setActive(now time.Time, id int) {
 		return
 	}
 	p.active = id
+	if !p.cfg.ActiveBackup {
+		return // the role is of no account
+	}
 	if s := p.slave(id); s != nil {
 		if p.candidate != 0 {
 			p.try(0)
 		}
 		s.linkUp, s.grace = now, now.Add(p.cfg.window(2))
 	}
-	if p.cfg.ActiveBackup && !p.next.IsZero() {
+	if !p.next.IsZero() {
 		p.next = now // the new one asks, or another one is looked for, at once
 	}
 }
