@@ -128,7 +128,7 @@ func datapath(st *bond.State) string {
 }
 
 func monitorText(st *bond.State) string {
-	if st.Settings["arp_interval"] != "0" {
+	if v := st.Settings["arp_interval"]; v != "" && v != "0" {
 		return probesText(st.Settings)
 	}
 	if st.Settings["miimon"] == "0" {
