@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tapbond/tapbond/bench/lab"
 )
@@ -20,6 +21,9 @@ type Contender struct {
 	Plain bool
 	// Does are the kinds of work it can be set up for.
 	Does []Kind
+	// Steady is how long it has to carry without a break before it is taken for
+	// settled; 0 for at once.
+	Steady time.Duration
 	// Missing reports why it can't run on this machine, nil if it can.
 	Missing func(context.Context) error
 	// Start brings it up over host A's eth0..ethN-1, as the kind of work asks,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/bond/option"
@@ -23,6 +24,10 @@ type OursConfig struct {
 	Binary string
 }
 
+// lacpSettles is more than a port waits for others before it joins them
+// (Aggregate_Wait_Time, IEEE 802.1AX-2014 6.4.4): until then it may carry alone.
+const lacpSettles = 3 * time.Second
+
 // Ours is tapbond. With a fixed mode it takes part where the mode doesn't matter.
 func Ours(cfg OursConfig) Contender {
 	c := Contender{Name: cfg.Name, Does: allKinds, Missing: func(context.Context) error { return nil }}
@@ -34,6 +39,7 @@ func Ours(cfg OursConfig) Contender {
 	}
 	if cfg.Mode == policy.LACP.String() {
 		c.Note = "its partner is a second tapbond at the far end, on the same processors"
+		c.Steady = lacpSettles
 	}
 	c.Start = func(ctx context.Context, l *lab.Lab, k Kind) (*Running, error) {
 		binary := cfg.Binary

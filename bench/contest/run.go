@@ -29,7 +29,8 @@ type Config struct {
 }
 
 // Run makes the run. A contender that isn't there is noted as absent; one whose
-// measurement fails is noted with the reason, and the run goes on.
+// measurement fails is noted with the reason, and the run goes on. With an error,
+// as that of ctx, comes what was measured so far.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}

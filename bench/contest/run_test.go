@@ -3,22 +3,48 @@ package contest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/tapbond/tapbond/internal/labtest"
 )
 
-// built is the program, built for the test.
+var buildDir string // of the program
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "tapbond-contest-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(buildDir)
+	return m.Run()
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(buildDir, "tapbond")
+	out, err := exec.Command("go", "build", "-o", binary, "github.com/tapbond/tapbond/cmd/tapbond").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out)
+	}
+	return binary, err
+})
+
+// built is the program, built for the tests.
 func built(t *testing.T) string {
 	labtest.NeedRoot(t)
-	binary := filepath.Join(t.TempDir(), "tapbond")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/tapbond/tapbond/cmd/tapbond").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return binary
 }
@@ -101,6 +127,21 @@ func TestWorks(t *testing.T) {
 		if s := res.Summary("tapbond", metric); s.N != 1 || s.Median < within[0] || s.Median > within[1] {
 			t.Errorf("%s: %+v: want one between %g and %g", metric, s, within[0], within[1])
 		}
+	}
+}
+
+// TestPartner: LACP has somebody to talk to, and is measured when it has done so.
+func TestPartner(t *testing.T) {
+	c := Ours(OursConfig{Mode: "802.3ad", Binary: built(t)})
+	if !slices.Contains(SupportedModes(), "802.3ad") {
+		t.Fatal("802.3ad is not supported")
+	}
+	res, err := Run(t.Context(), Config{Rounds: 1, Slice: 200 * time.Millisecond, BuiltIn: true, Only: []string{"small-out"}, Contenders: []Contender{c}})
+	if err != nil || len(res.Failed) > 0 {
+		t.Fatal(err, res.Failed)
+	}
+	if s := res.Summary("tapbond/802.3ad", "small-out"); s.Median <= 0 {
+		t.Errorf("%+v", s)
 	}
 }
 

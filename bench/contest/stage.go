@@ -129,13 +129,24 @@ func begin(ctx context.Context, c Contender, st stage) (_ *lab.Lab, _ *Running, 
 	if err := l.AssignBoth(on.Ifname, on.far()); err != nil {
 		return nil, nil, err
 	}
+	return l, on, settled(starting, l, c.Steady)
+}
+
+// settled waits until echo requests are answered, all of them for so long.
+func settled(ctx context.Context, l *lab.Lab, steady time.Duration) error {
+	var since time.Time
 	for {
-		_, err := runRTT(starting, l, 1, startStep)
-		if err == nil {
-			return l, on, nil
+		_, err := runRTT(ctx, l, 1, startStep)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("carries nothing: %w", errors.Join(err, ctx.Err()))
+		case err != nil:
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
 		}
-		if starting.Err() != nil {
-			return nil, nil, fmt.Errorf("carries nothing: %w", err)
+		if err == nil && time.Since(since) >= steady {
+			return nil
 		}
 	}
 }

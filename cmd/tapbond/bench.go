@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -99,17 +100,23 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		Version: version, Rounds: o.rounds, Slice: o.slice, Only: o.only, BuiltIn: o.builtIn, Patience: o.patience, Contenders: contenders,
 		Progress: func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), what) },
 	})
-	if err != nil {
+	if len(res.Samples) == 0 {
 		return err
 	}
-	if err := o.save(cmd.OutOrStdout(), res); err != nil || o.json == "-" {
+	// What was measured before an interruption is told too.
+	return errors.Join(err, o.tell(cmd.OutOrStdout(), res, old))
+}
+
+// tell writes what is asked for about a result.
+func (o *benchOptions) tell(stdout io.Writer, res, old *contest.Result) error {
+	if err := o.save(stdout, res); err != nil || o.json == "-" {
 		return err
 	}
-	if err := res.WriteTable(cmd.OutOrStdout()); err != nil || old == nil {
+	if err := res.WriteTable(stdout); err != nil || old == nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "\nsince %s:\n", o.compare)
-	return contest.WriteChanges(cmd.OutOrStdout(), res.Compare(old))
+	fmt.Fprintf(stdout, "\nsince %s:\n", o.compare)
+	return contest.WriteChanges(stdout, res.Compare(old))
 }
 
 // contenders are those asked for; by default the usual ones.
