@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -60,13 +62,28 @@ type machineTime struct {
 }
 
 func startMeter(pids, helpers []int) (*meter, error) {
-	m := &meter{pids: pids, helpers: helpers, began: time.Now()}
+	m := &meter{pids: pids, helpers: slices.Concat(helpers, softirqThreads()), began: time.Now()}
 	var err error
 	if m.engine, m.ours, m.machine, err = m.read(); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
+
+// softirqThreads are the kernel's threads that receive what the traffic's own
+// processes don't get to: ours, for all that the machine does here.
+var softirqThreads = sync.OnceValue(func() (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, f := range files {
+		// One that has ended is none of them.
+		if name, err := os.ReadFile(f); err == nil && bytes.HasPrefix(name, []byte("ksoftirqd/")) {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+})
 
 // read reads all there is to read: the contender's time, that of everything of
 // ours, and the machine's.

@@ -23,6 +23,7 @@
 //	cpu.go        processor time of a contender, and of everybody else
 //	stats.go      medians and spreads
 //	result.go     Result, what a run leaves; JSON
+//	merge.go      runs put together; what was measured undisturbed
 //	goal.go       what tapbond shall reach, and whether it did
 //	compare.go    what differs from an older run, beyond noise
 //	table.go      the table for the terminal; package report makes the page

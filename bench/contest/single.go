@@ -157,8 +157,9 @@ const idleSlaves = 8
 
 // idle is what a contender costs with nothing to do.
 func idle(ctx context.Context, s *sheet) error {
-	// What it does at the beginning is over by then.
-	if err := pause(ctx, 500*time.Millisecond); err != nil {
+	// What it does at the beginning, and looking closely at links that carried
+	// something a moment ago, is over by then.
+	if err := pause(ctx, 1500*time.Millisecond); err != nil {
 		return err
 	}
 	if len(s.on.PIDs) == 0 {

@@ -28,7 +28,8 @@ openvswitch-switch, dpdk-dev, the kernel's bonding driver.`,
 		Example: `  tapbond bench --quick
   tapbond bench --only tcp,small --with veth,tapbond,ovs-tso --json run.json
   tapbond bench --all --only small --html modes.html
-  tapbond bench --compare run.json`,
+  tapbond bench --compare run.json
+  tapbond bench --show run1.json,run2.json --calm --html run.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
@@ -44,6 +45,8 @@ openvswitch-switch, dpdk-dev, the kernel's bonding driver.`,
 	f.BoolVar(&o.list, "list", false, "name the contenders and the works, and measure nothing")
 	f.StringVar(&o.json, "json", "", "file for all samples, - for standard output instead of the table")
 	f.StringVar(&o.html, "html", "", "file for a page with pictures, which needs no other file")
+	f.StringSliceVar(&o.show, "show", nil, "measure nothing: tell what these files (--json) have, put together")
+	f.BoolVar(&o.calm, "calm", false, "leave out of what is told what was measured while the machine did something else")
 	f.StringVar(&o.compare, "compare", "", "file of an older run (--json): what changed since, beyond noise")
 	cmd.AddCommand(naiveLoopCmd())
 	return cmd
@@ -60,6 +63,8 @@ type benchOptions struct {
 	builtIn   bool
 	json      string
 	html      string
+	show      []string
+	calm      bool
 	compare   string
 }
 
@@ -82,6 +87,17 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		if old, err = readResult(o.compare); err != nil {
 			return err
 		}
+	}
+	if len(o.show) > 0 {
+		var runs []*contest.Result
+		for _, path := range o.show {
+			r, err := readResult(path)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, r)
+		}
+		return o.tell(cmd.OutOrStdout(), contest.Merge(runs), old)
 	}
 	dir, err := os.MkdirTemp("", "tapbond-bench-")
 	if err != nil {
@@ -109,9 +125,14 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 
 // tell writes what is asked for about a result.
 func (o *benchOptions) tell(stdout io.Writer, res, old *contest.Result) error {
-	if err := o.save(stdout, res); err != nil || o.json == "-" {
+	calm := res
+	if o.calm {
+		calm = res.Calm()
+	}
+	if err := o.save(stdout, res, calm); err != nil || o.json == "-" {
 		return err
 	}
+	res = calm
 	if err := res.WriteTable(stdout); err != nil || old == nil {
 		return err
 	}
@@ -136,10 +157,11 @@ func (o *benchOptions) contenders(dir string) ([]contest.Contender, error) {
 	return usual, nil
 }
 
-// save writes the files asked for.
-func (o *benchOptions) save(stdout io.Writer, res *contest.Result) error {
+// save writes the files asked for: every sample as JSON, what is to be told as a
+// page.
+func (o *benchOptions) save(stdout io.Writer, res, told *contest.Result) error {
 	if o.html != "" {
-		if err := writeFile(o.html, func(w io.Writer) error { return report.Write(w, res) }); err != nil {
+		if err := writeFile(o.html, func(w io.Writer) error { return report.Write(w, told) }); err != nil {
 			return err
 		}
 	}
