@@ -63,12 +63,14 @@ type Bond struct {
 	lag   *lag        // its LACP; nil outside 802.3ad
 	heard []slowFrame // scratch of hear
 
-	mii      *monitor.MII
-	probing  *probing // the ARP and ND monitor; then mii has no slaves
-	effects  []monitor.Effect
-	notifier announce.Notifier
-	targets  []announce.Target // what to announce: addresses on the bond and above
-	wake     time.Time         // earliest deadline beside the machines' own
+	mii                 *monitor.MII
+	probing             *probing // the ARP and ND monitor; then mii has no slaves
+	effects             []monitor.Effect
+	notifier            announce.Notifier
+	rejoin              announce.Rejoin
+	targets             []announce.Target // what to announce: addresses on the bond and above
+	announced, rejoined uint64            // frames sent for either
+	wake                time.Time         // earliest deadline beside the machines' own
 
 	gen     uint64
 	dirty   bool         // state changed since the last snapshot

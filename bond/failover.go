@@ -101,6 +101,7 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 		b.activeEvent(old, next, why, "making interface the new active one")
 	}
 	if !b.primaryMode() {
+		b.startRejoin()
 		return
 	}
 	b.activeSince, b.activeWhy = b.now(), why
@@ -109,6 +110,7 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 	}
 	if next == nil {
 		b.notifier.Stop()
+		b.rejoin.Stop()
 		return
 	}
 	// The new path is in force before anything is announced on it.
@@ -116,12 +118,15 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 	b.publish()
 	if len(moves) == 0 {
 		b.startNotify()
+		b.startRejoin()
 		return
 	}
 	b.notifier.Stop()
+	b.rejoin.Stop()
 	b.moveMACs(moves, func() {
 		if b.active == next {
 			b.startNotify()
+			b.startRejoin()
 		}
 	})
 }

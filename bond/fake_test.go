@@ -34,6 +34,7 @@ type fakeSystem struct {
 	ports   map[int]*fakePort
 	taps    map[string]*fakeTAP
 	addrs   map[int][]netip.Prefix
+	groups  map[int]link.Groups
 	shields map[int]bool     // which links have the filter
 	fail    map[string]error // "op index": what the call answers
 	before  func()           // called, locked, before anything is changed
@@ -170,6 +171,12 @@ func (f *fakeSystem) AddressLists(int) (unicast, multicast [][6]byte, err error)
 }
 func (f *fakeSystem) Uppers(int) ([]link.Upper, error) { return nil, nil }
 func (f *fakeSystem) IPv6Router(string) bool           { return false }
+
+func (f *fakeSystem) Groups(index int) (link.Groups, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.groups[index], nil
+}
 
 func (f *fakeSystem) Addresses(index int) ([]netip.Prefix, error) {
 	f.mu.Lock()

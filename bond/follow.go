@@ -175,6 +175,7 @@ func (b *Bond) setUp(up bool) {
 		}
 		b.event(Event{Kind: "bond_down", Message: "bond is down"})
 		b.notifier.Stop()
+		b.rejoin.Stop()
 		return
 	}
 	b.event(Event{Kind: "bond_up", Message: "bond is up"})

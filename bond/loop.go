@@ -68,6 +68,7 @@ func (b *Bond) arm(timer *time.Timer) {
 		earlier(b.mii.Next())
 		earlier(b.proberNext())
 		earlier(b.notifier.Next())
+		earlier(b.rejoin.Next())
 	}
 	wait := time.Hour
 	if !at.IsZero() {
@@ -96,6 +97,7 @@ func (b *Bond) tick() {
 	}
 	b.tickProber(now)
 	b.stepNotify(now)
+	b.stepRejoin(now)
 	if !b.wake.IsZero() && !b.wake.After(now) {
 		b.wake = time.Time{}
 		for _, s := range b.slaves {

@@ -60,5 +60,46 @@ func (b *Bond) announceOn(s *slave) {
 			b.warn(s, "announce", "could not announce "+t.Addr.String()+": "+err.Error())
 			return
 		}
+		b.announced++
+	}
+}
+
+// startRejoin has the groups reported again on the new path, resend_igmp times,
+// so that multicast switches send there. The kernel does so in the modes with one
+// active slave, and in balance-rr, whose reports all go out on one.
+func (b *Bond) startRejoin() {
+	if b.active == nil || !b.up || !b.primaryMode() && policy.Mode(b.vals.Mode) != policy.BalanceRR {
+		b.rejoin.Stop()
+		return
+	}
+	b.rejoin.Start(b.now(), int(b.vals.ResendIGMP))
+	b.stepRejoin(b.now())
+}
+
+// stepRejoin sends reports if some are due. What is joined is looked up when it
+// is time: nothing tells of a group that comes or goes.
+func (b *Bond) stepRejoin(now time.Time) {
+	if b.active == nil || !b.up || !b.rejoin.Step(now) {
+		return
+	}
+	b.jobs.do(func() {
+		frames, err := announce.Reports(b.sys, b.index)
+		b.box.post(func() { b.report(frames, err) })
+	})
+}
+
+func (b *Bond) report(frames [][]byte, err error) {
+	if err != nil {
+		b.warn(nil, "rejoin", "multicast groups can't be reported: "+err.Error())
+	}
+	if b.active == nil || !b.up {
+		return
+	}
+	for _, f := range frames {
+		if err := b.active.control.Send(f); err != nil {
+			b.warn(b.active, "rejoin", "could not report a multicast group: "+err.Error())
+			return
+		}
+		b.rejoined++
 	}
 }

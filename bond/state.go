@@ -15,26 +15,30 @@ import (
 // State is all there is to say about a bond at one moment: what show, JSON,
 // /proc text and metrics are made from. It shares no memory with the engine.
 type State struct {
-	Name       string            `json:"name"`
-	Index      int               `json:"ifindex"`
-	MAC        string            `json:"address"`
-	MTU        int               `json:"mtu"`
-	Up         bool              `json:"up"`      // administratively
-	Carrier    bool              `json:"carrier"` // any slave's link is up
-	Offload    bool              `json:"offload"`
-	Queues     int               `json:"queues"`
-	Mode       string            `json:"mode"`
-	Active     string            `json:"active_slave,omitempty"`
-	ActiveAt   time.Time         `json:"active_since,omitzero"`
-	ActiveWhy  string            `json:"active_why,omitempty"`
-	Failovers  uint64            `json:"failovers"` // changes of the active slave
-	Options    option.Values     `json:"-"`
-	Settings   map[string]string `json:"options"`      // in words, by kernel name
-	AD         *ADState          `json:"ad,omitempty"` // 802.3ad only
-	Slaves     []SlaveState      `json:"slaves"`
-	Traffic    Traffic           `json:"traffic"`
-	Drops      map[string]uint64 `json:"drops"` // frames, by reason
-	Generation uint64            `json:"generation"`
+	Name      string            `json:"name"`
+	Index     int               `json:"ifindex"`
+	MAC       string            `json:"address"`
+	MTU       int               `json:"mtu"`
+	Up        bool              `json:"up"`      // administratively
+	Carrier   bool              `json:"carrier"` // any slave's link is up
+	Offload   bool              `json:"offload"`
+	Queues    int               `json:"queues"`
+	Mode      string            `json:"mode"`
+	Active    string            `json:"active_slave,omitempty"`
+	ActiveAt  time.Time         `json:"active_since,omitzero"`
+	ActiveWhy string            `json:"active_why,omitempty"`
+	Failovers uint64            `json:"failovers"` // changes of the active slave
+	Options   option.Values     `json:"-"`
+	Settings  map[string]string `json:"options"`      // in words, by kernel name
+	AD        *ADState          `json:"ad,omitempty"` // 802.3ad only
+	Slaves    []SlaveState      `json:"slaves"`
+	Traffic   Traffic           `json:"traffic"`
+	Drops     map[string]uint64 `json:"drops"` // frames, by reason
+	// Announced and Rejoined are the frames of our own after failovers: of
+	// addresses, and of multicast groups.
+	Announced  uint64 `json:"announced"`
+	Rejoined   uint64 `json:"rejoined"`
+	Generation uint64 `json:"generation"`
 }
 
 // SlaveState is one slave in a State.
@@ -78,6 +82,7 @@ func (b *Bond) state() State {
 	st := State{
 		Name: b.name, Index: b.index, MAC: link.MACString(b.mac), MTU: b.mtu, Up: b.up, Carrier: b.carrier,
 		Offload: b.dev.Offload(), Queues: len(b.tx), Mode: mode.String(),
+		Announced: b.announced, Rejoined: b.rejoined,
 		Failovers: b.failovers, Options: b.vals, Settings: b.settings(), Slaves: []SlaveState{}, Traffic: b.past, Generation: b.gen,
 	}
 	if b.active != nil && b.primaryMode() {

@@ -6,8 +6,7 @@ package option
 var notYet = map[ID][]uint32{
 	Mode: {BalanceTLB, BalanceALB},
 
-	ResendIGMP: nil,
-	QueueID:    nil,
+	QueueID: nil,
 
 	LPInterval:   nil,
 	TLBDynamicLB: nil,

@@ -67,8 +67,12 @@ func NA(mac [6]byte, ip netip.Addr, router bool, tags []link.Tag) ([]byte, error
 
 // ICMPv6Sum is the checksum over the pseudo header (RFC 8200 8.1) and message.
 func ICMPv6Sum(addrs, msg []byte) uint16 {
-	sum := uint32(len(msg)) + protoICMPv6
-	for _, b := range [][]byte{addrs, msg} {
+	return checksum(uint32(len(msg))+protoICMPv6, addrs, msg)
+}
+
+// checksum is the Internet's (RFC 1071) over parts of even length and a start.
+func checksum(sum uint32, parts ...[]byte) uint16 {
+	for _, b := range parts {
 		for i := 0; i+1 < len(b); i += 2 {
 			sum += uint32(binary.BigEndian.Uint16(b[i:]))
 		}

@@ -7,5 +7,6 @@
 //	linux.go    Host over netlink
 //	save.go     a slave's NIC before and after
 //	checks.go   may this link become a slave? (pure)
+//	groups.go   multicast groups joined on a link
 //	lists.go    address lists of a link, devices stacked on it
 package link

@@ -53,6 +53,8 @@ type Host interface {
 	// there without a gateway, ENETUNREACH if none does. out is the device that it
 	// is to be, 0 for any.
 	OnLink(to netip.Addr, out int) (index int, err error)
+	// Groups are the multicast groups joined on a link.
+	Groups(index int) (Groups, error)
 	// IPv6Router reports whether the link forwards IPv6.
 	IPv6Router(name string) bool
 }
