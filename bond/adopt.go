@@ -79,6 +79,7 @@ func (e *Engine) adopt(ctx context.Context, r *Record, name string) error {
 	}
 	b.followTAP() // up first: the link monitor stands still while the bond is down
 	_ = b.call(func() { b.resumeActive(r) })
+	b.steerQueues()
 	b.refresh()
 	return errors.Join(append(errs, b.tapSync.wait(ctx))...)
 }

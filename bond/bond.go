@@ -55,6 +55,10 @@ type Bond struct {
 	nextID   int
 	active   *slave
 
+	rxQueues []tap.Queue // where receive workers write; fixed
+	steered  []uint16    // queue ids that have their queue
+	steerErr string      // why they haven't
+
 	forcePrimary bool // primary was just set: it wins the next selection
 	activeSince  time.Time
 	activeWhy    string
@@ -139,9 +143,9 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	b.tapSync = newTAPSync(dev, func(err error) {
 		b.box.post(func() { b.warn(nil, "tap", err.Error()) })
 	})
-	for i, q := range dev.Queues() {
-		w := newTxWorker(i, q, &b.snap, e.sys.CheckCarrier, uint64(time.Now().UnixNano())+uint64(i))
-		b.tx = append(b.tx, w)
+	b.rxQueues = dev.Queues()
+	for _, q := range b.rxQueues {
+		b.addWorker(q)
 	}
 	b.publish()
 	return b, nil

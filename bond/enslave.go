@@ -195,8 +195,7 @@ func (e *enslaving) join() {
 		s.writers = append(s.writers, s.port.Writer())
 		s.tx = append(s.tx, new(traffic))
 	}
-	queues := b.dev.Queues()
-	s.rx = newRxWorker(s.slot, s.port, queues[s.slot%len(queues)], &b.snap)
+	s.rx = newRxWorker(s.slot, s.port, b.rxQueues[s.slot%len(b.rxQueues)], &b.snap)
 	s.rxDone = make(chan struct{})
 	s.slow = newSlowInbox(func() { b.box.post(func() { b.hear(s) }) })
 	s.rx.slow = s.slow

@@ -335,16 +335,43 @@ type fakeTAP struct {
 	name    string
 	index   int
 	q       *fakeQueue
+	more    []*fakeQueue // beyond the first
+	steered []uint16
 	mu      sync.Mutex
 	carrier bool
 	mbps    uint32
 }
 
-func (t *fakeTAP) Name() string        { return t.name }
-func (t *fakeTAP) Index() int          { return t.index }
-func (t *fakeTAP) Queues() []tap.Queue { return []tap.Queue{t.q} }
-func (t *fakeTAP) Offload() bool       { return true }
-func (t *fakeTAP) Close() error        { return t.q.Close() }
+func (t *fakeTAP) Name() string { return t.name }
+func (t *fakeTAP) Index() int   { return t.index }
+func (t *fakeTAP) Queues() []tap.Queue {
+	out := []tap.Queue{t.q}
+	for _, q := range t.more {
+		out = append(out, q)
+	}
+	return out
+}
+func (t *fakeTAP) Offload() bool { return true }
+func (t *fakeTAP) Close() error {
+	for _, q := range t.more {
+		_ = q.Close()
+	}
+	return t.q.Close()
+}
+
+func (t *fakeTAP) Grow(n int) error {
+	for 1+len(t.more) < n {
+		t.more = append(t.more, newFakeQueue())
+	}
+	return nil
+}
+
+func (t *fakeTAP) Steer(ids []uint16) error {
+	t.sys.mu.Lock()
+	defer t.sys.mu.Unlock()
+	t.steered = ids
+	return t.sys.fail["steer"]
+}
 
 func (t *fakeTAP) SetCarrier(up bool) error {
 	t.mu.Lock()

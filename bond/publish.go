@@ -29,6 +29,7 @@ func (b *Bond) publish() uint64 {
 	}
 	s.fanout, _ = b.selector.(policy.Fanout)
 	now := b.now()
+	var here []*slave
 	for _, sl := range b.slaves {
 		s.rx[sl.slot] = b.rxRuleOf(sl, now)
 		if sl.leaving {
@@ -47,8 +48,10 @@ func (b *Bond) publish() uint64 {
 			Up:      sl.carrier && sl.link == monitor.LinkUp,
 			QueueID: sl.queueID,
 		})
+		here = append(here, sl)
 		s.slaves = append(s.slaves, slaveView{slot: sl.slot, index: sl.index, writers: sl.writers, tx: sl.tx})
 	}
+	s.steer = b.steerTable(here, s.pol.Slaves)
 	b.snap.Store(s)
 	b.engine.keep.kick()
 	return b.gen

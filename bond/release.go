@@ -38,6 +38,7 @@ func (b *Bond) releaseByName(ctx context.Context, name string) error {
 		return &ReleaseError{Bond: bond, Slave: name}
 	}
 	err := b.release(true, s)
+	b.steerQueues()
 	return errors.Join(err, b.done(ctx))
 }
 
@@ -238,5 +239,6 @@ func (b *Bond) dropVanished(s *slave) {
 	})
 	if gone {
 		_ = b.release(false, s)
+		b.steerQueues()
 	}
 }

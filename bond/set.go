@@ -46,6 +46,8 @@ func (b *Bond) Set(ctx context.Context, via option.Via, assigns []option.Assign)
 	b.findPaths()
 	for _, e := range res.Effects {
 		switch e := e.(type) {
+		case option.SetQueueID:
+			b.steerQueues()
 		case option.Enslave:
 			return b.enslave(ctx, e.Slave)
 		case option.Release:
@@ -166,7 +168,7 @@ func (b *Bond) carryOut(e option.Effect) {
 		}
 	case option.SetQueueID:
 		if s := b.slaveByName(e.Slave); s != nil {
-			s.queueID = e.ID
+			s.queueID, b.dirty = e.ID, true
 		}
 	}
 }

@@ -32,6 +32,9 @@ type snapshot struct {
 	fanout policy.Fanout // set if sel sends copies
 	slaves []slaveView   // parallel to pol.Slaves
 	rx     []rxRule      // by slot
+	// steer is the position in slaves that a worker's frames go to without being
+	// asked where to, -1 for none, by worker number; nil if there is no such worker.
+	steer []int
 	// offload: frames cross with live virtio-net headers; else what goes to
 	// the TAP must be finished first.
 	offload bool

@@ -36,29 +36,34 @@ type State struct {
 	Drops     map[string]uint64 `json:"drops"` // frames, by reason
 	// Announced and Rejoined are the frames of our own after failovers: of
 	// addresses, and of multicast groups.
-	Announced  uint64 `json:"announced"`
-	Rejoined   uint64 `json:"rejoined"`
+	Announced uint64 `json:"announced"`
+	Rejoined  uint64 `json:"rejoined"`
+	// QueueIDs says why queue ids have no effect; empty if they have, or nobody
+	// has set any.
+	QueueIDs   string `json:"queue_ids,omitempty"`
 	Generation uint64 `json:"generation"`
 }
 
 // SlaveState is one slave in a State.
 type SlaveState struct {
-	Name      string    `json:"name"`
-	Index     int       `json:"ifindex"`
-	State     string    `json:"state"`      // ACTIVE or BACKUP
-	MIIStatus string    `json:"mii_status"` // UP, GOING_DOWN, DOWN, GOING_BACK
-	Carrier   bool      `json:"carrier"`
-	Carries   bool      `json:"carries"` // transmits the bond's frames now
-	Speed     uint32    `json:"speed_mbps"`
-	Duplex    string    `json:"duplex"`
-	Failures  uint32    `json:"link_failure_count"`
-	PermMAC   string    `json:"perm_hwaddr"`
-	QueueID   uint16    `json:"queue_id"`
-	Prio      int32     `json:"prio"`
-	Since     time.Time `json:"since"` // of the link state
-	Why       string    `json:"why"`
-	AD        *ADPort   `json:"ad,omitempty"` // 802.3ad only
-	Traffic   Traffic   `json:"traffic"`
+	Name      string `json:"name"`
+	Index     int    `json:"ifindex"`
+	State     string `json:"state"`      // ACTIVE or BACKUP
+	MIIStatus string `json:"mii_status"` // UP, GOING_DOWN, DOWN, GOING_BACK
+	Carrier   bool   `json:"carrier"`
+	Carries   bool   `json:"carries"` // transmits the bond's frames now
+	Speed     uint32 `json:"speed_mbps"`
+	Duplex    string `json:"duplex"`
+	Failures  uint32 `json:"link_failure_count"`
+	PermMAC   string `json:"perm_hwaddr"`
+	QueueID   uint16 `json:"queue_id"`
+	// QueueFrames came to the slave because the host mapped them to its queue.
+	QueueFrames uint64    `json:"queue_frames,omitempty"`
+	Prio        int32     `json:"prio"`
+	Since       time.Time `json:"since"` // of the link state
+	Why         string    `json:"why"`
+	AD          *ADPort   `json:"ad,omitempty"` // 802.3ad only
+	Traffic     Traffic   `json:"traffic"`
 	// SocketDrops are frames the receive socket had no room for.
 	SocketDrops uint64 `json:"socket_drops"`
 }
@@ -82,7 +87,7 @@ func (b *Bond) state() State {
 	st := State{
 		Name: b.name, Index: b.index, MAC: link.MACString(b.mac), MTU: b.mtu, Up: b.up, Carrier: b.carrier,
 		Offload: b.dev.Offload(), Queues: len(b.tx), Mode: mode.String(),
-		Announced: b.announced, Rejoined: b.rejoined,
+		QueueIDs: b.queueIDs(), Announced: b.announced, Rejoined: b.rejoined,
 		Failovers: b.failovers, Options: b.vals, Settings: b.settings(), Slaves: []SlaveState{}, Traffic: b.past, Generation: b.gen,
 	}
 	if b.active != nil && b.primaryMode() {
@@ -112,7 +117,7 @@ func (b *Bond) state() State {
 			Name: s.name, Index: s.index, State: state, MIIStatus: s.link.IPString(), Carrier: s.carrier,
 			Carries: b.up && s.canTx(mode) && (mode != policy.ActiveBackup || s == b.active),
 			Speed:   speed.Mbps, Duplex: speed.Duplex.String(), Failures: s.failures,
-			PermMAC: link.MACString(s.permMAC), QueueID: s.queueID, Prio: s.prio,
+			PermMAC: link.MACString(s.permMAC), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
 		})
 	}

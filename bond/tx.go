@@ -57,6 +57,10 @@ func (w *txWorker) forward(s *snapshot, pkts []vnet.Packet) {
 		return
 	}
 	w.grow(len(s.slaves), len(pkts))
+	steer := -1
+	if w.id < len(s.steer) {
+		steer = s.steer[w.id]
+	}
 	for i := range pkts {
 		p := &pkts[i]
 		if !w.frame.Decode(p.Frame()) {
@@ -64,6 +68,10 @@ func (w *txWorker) forward(s *snapshot, pkts []vnet.Packet) {
 			continue
 		}
 		vnet.FixHdrLen(p)
+		if steer >= 0 {
+			w.lists[steer] = append(w.lists[steer], *p)
+			continue
+		}
 		if s.fanout != nil {
 			w.copyTo(s, p)
 			continue

@@ -6,5 +6,6 @@
 //	create.go   songgao/water makes the TAP; what a name may be
 //	attach.go   queues with virtio-net headers, attached by ourselves
 //	queue.go    batches in and out of one queue
+//	steer.go    frames with a queue of their own
 //	link.go     carrier, speed and duplex, removal
 package tap

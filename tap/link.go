@@ -27,13 +27,7 @@ func (d *device) SetCarrier(up bool) error {
 	if up {
 		on = 1
 	}
-	var errno error
-	err := d.queues[0].raw.Control(func(fd uintptr) {
-		errno = unix.IoctlSetPointerInt(int(fd), unix.TUNSETCARRIER, on)
-	})
-	if err == nil {
-		err = errno
-	}
+	err := d.control(func(fd int) error { return unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, on) })
 	if err != nil {
 		return fmt.Errorf("tap %s: TUNSETCARRIER: %w", d.name, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 )
 
 // Offload selects how frames cross the TAP.
@@ -32,7 +33,10 @@ type device struct {
 	name    string
 	index   int
 	offload bool
-	queues  []*queue
+	base    int // queues for what has none of its own
+
+	mu     sync.Mutex
+	queues []*queue
 }
 
 // Open creates the TAP and attaches its queues. On error nothing is left
@@ -64,11 +68,11 @@ func attach(o Options) (*device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tap %s: %w", o.Name, err)
 	}
-	d := &device{name: o.Name, index: ifi.Index, offload: o.Offload != OffloadOff}
-	err = d.open(o.Queues)
+	d := &device{name: o.Name, index: ifi.Index, offload: o.Offload != OffloadOff, base: o.Queues}
+	err = d.open(o.Name, o.Queues)
 	if err != nil && o.Offload == OffloadAuto {
 		d.offload = false
-		err = d.open(o.Queues)
+		err = d.open(o.Name, o.Queues)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tap %s: %w", o.Name, err)
@@ -76,26 +80,63 @@ func attach(o Options) (*device, error) {
 	return d, nil
 }
 
-// open attaches n queues. All of a TAP's queues are of one kind: the first
-// decides, so on failure all are closed before the other kind is tried.
-func (d *device) open(n int) error {
+// open attaches the first n queues. All of a TAP's queues are of one kind: the
+// first decides, so on failure all are closed before the other kind is tried.
+func (d *device) open(name string, n int) error {
+	for range n {
+		if err := d.attach(name); err != nil {
+			return errors.Join(err, d.Close())
+		}
+	}
+	return nil
+}
+
+// attach attaches one more queue; the kernel numbers them as they come.
+func (d *device) attach(name string) error {
 	attachOne := attachPlain
 	if d.offload {
 		attachOne = attachVNet
 	}
-	for range n {
-		f, err := attachOne(d.name)
-		if err == nil {
-			var q *queue
-			if q, err = newQueue(f, d.offload); err == nil {
-				d.queues = append(d.queues, q)
-				continue
-			}
-			f.Close()
-		}
-		return errors.Join(err, d.Close())
+	f, err := attachOne(name)
+	if err != nil {
+		return err
+	}
+	q, err := newQueue(f, d.offload)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queues = append(d.queues, q)
+	return nil
+}
+
+// Grow implements Device.
+func (d *device) Grow(n int) error {
+	ifi, err := net.InterfaceByIndex(d.index) // by the name it has now
+	for err == nil && len(d.Queues()) < n {
+		err = d.attach(ifi.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("tap %s: one more queue: %w", d.name, err)
 	}
 	return nil
+}
+
+// control runs fn on the first queue's descriptor: what concerns the whole
+// device is asked of it.
+func (d *device) control(fn func(fd int) error) error {
+	d.mu.Lock()
+	queues := d.queues
+	d.mu.Unlock()
+	if len(queues) == 0 {
+		return os.ErrClosed
+	}
+	var inner error
+	if err := queues[0].raw.Control(func(fd uintptr) { inner = fn(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
 }
 
 func (d *device) Name() string  { return d.name }
@@ -103,6 +144,8 @@ func (d *device) Index() int    { return d.index }
 func (d *device) Offload() bool { return d.offload }
 
 func (d *device) Queues() []Queue {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	out := make([]Queue, len(d.queues))
 	for i, q := range d.queues {
 		out[i] = q
@@ -111,6 +154,8 @@ func (d *device) Queues() []Queue {
 }
 
 func (d *device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var errs []error
 	for _, q := range d.queues {
 		if err := q.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {

@@ -7,8 +7,16 @@ type Device interface {
 	// Name and Index are those at the time of opening; the link may be renamed.
 	Name() string
 	Index() int
-	// Queues are the attached queues, at least one, fixed for the Device's life.
+	// Queues are the attached queues, at least one. The first ones, as many as
+	// were asked for at opening, carry whatever has no queue of its own.
 	Queues() []Queue
+	// Grow attaches queues until there are n.
+	Grow(n int) error
+	// Steer gives each of the queues ids (none of them 0) what the host maps to
+	// it and nothing else, attached or not: what is mapped to one that isn't
+	// goes to another. With none, the kernel spreads flows as it likes. It needs
+	// the right to load eBPF.
+	Steer(ids []uint16) error
 	// Offload reports whether frames carry live virtio-net headers both ways.
 	// If not, headers read are zero and those written are ignored: frames
 	// written must be finished and fit the MTU.

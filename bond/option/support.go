@@ -6,8 +6,6 @@ package option
 var notYet = map[ID][]uint32{
 	Mode: {BalanceTLB, BalanceALB},
 
-	QueueID: nil,
-
 	LPInterval:   nil,
 	TLBDynamicLB: nil,
 }

@@ -81,7 +81,24 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 		}
 		t.Flush()
 	}
+	showQueueIDs(w, st)
 	showDrops(w, st)
+}
+
+// showQueueIDs tells what the slaves' queues get: a queue id alone moves nothing.
+func showQueueIDs(w io.Writer, st *bond.State) {
+	for _, s := range st.Slaves {
+		switch {
+		case s.QueueID == 0:
+			continue
+		case st.QueueIDs != "":
+			fmt.Fprintf(w, "\n  queue_id %d    %s: no effect, %s\n", s.QueueID, s.Name, st.QueueIDs)
+		case s.QueueFrames == 0:
+			fmt.Fprintf(w, "\n  queue_id %d    %s: nothing was mapped to it so far (tc filter … action skbedit queue_mapping %d)\n", s.QueueID, s.Name, s.QueueID)
+		default:
+			fmt.Fprintf(w, "\n  queue_id %d    %s: %d frames mapped to it\n", s.QueueID, s.Name, s.QueueFrames)
+		}
+	}
 }
 
 func showDrops(w io.Writer, st *bond.State) {
