@@ -158,7 +158,7 @@ func TestAnswers(t *testing.T) {
 		{"set bond0 miimon abc", "bond0: option miimon: invalid value (abc)"},
 		{"set bond0 mode balance-rr", "bond0: option mode: unable to set because the bond device has slaves"},
 		{"set bond0 packets_per_slave 2", "bond0: option packets_per_slave: mode dependency failed, not supported in mode active-backup(1)"},
-		{"set bond0 arp_interval 100", "bond0: option arp_interval: not supported yet"},
+		{"set bond0 lp_interval 5", "bond0: option lp_interval: not supported yet"},
 		{"set bond0 num_grat_arp 7 miimon abc", "bond0: option miimon: invalid value (abc)"},
 		{"run bond1", "another tapbond serves this network namespace"},
 	} {
