@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"context"
+	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -144,5 +147,61 @@ func answerTagged(t *testing.T, c *traffic.FrameConn) {
 		if err := c.Send(r); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestTargetOfAStackedDevice: the address that targets are asked from is on a
+// bridge or a macvlan on the bond.
+func TestTargetOfAStackedDevice(t *testing.T) {
+	for kind, lines := range map[string][]string{
+		"bridge":  {"link add br9 type bridge", "link set bond0 master br9", "link set br9 up", "addr add 10.98.0.1/24 dev br9"},
+		"macvlan": {"link add link bond0 name br9 type macvlan mode bridge", "link set br9 up", "addr add 10.98.0.1/24 dev br9"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			b := newBed(t, lab.Topology{Slaves: 2, Wire: true})
+			b.launch("mode active-backup arp_interval 100 arp_ip_target 10.98.0.2 arp_validate all")
+			b.must(b.lab.B.Assign("eth0", netip.MustParsePrefix("10.98.0.2/24")))
+			b.until("nothing is up", func(st bond.State) bool { return !st.Carrier }) // no address, no answer that counts
+			t.Cleanup(func() { b.ip("link del br9") })                                // before the bond goes
+			for _, l := range lines {
+				b.ip(l)
+			}
+			b.until("both are up", allUp)
+			failed := b.state().Failovers
+			pause(t, 500*time.Millisecond)
+			if st := b.state(); st.Failovers != failed || !allUp(st) {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+// ip runs the installed ip in the bond's host.
+func (b *bed) ip(line string) {
+	b.t.Helper()
+	if out, err := b.host.Command(context.Background(), "ip", strings.Fields(line)...).CombinedOutput(); err != nil {
+		b.t.Errorf("ip %s: %v %s", line, err, out)
+	}
+}
+
+// TestARPFlood: answers aren't lost among what others have to say.
+func TestARPFlood(t *testing.T) {
+	b := probed(t, lab.Topology{Slaves: 2, Wire: true}, "mode active-backup arp_interval 100 arp_ip_target 10.99.0.2 arp_validate all")
+	before := b.until("both are up", allUp)
+	c, err := traffic.ListenFrames(b.lab.B, "eth0", nil)
+	b.must(err)
+	defer c.Close()
+	frame := append(bytes.Repeat([]byte{0xff}, 6), 2, 0, 0, 9, 9, 9, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 9, 9, 9, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0)
+	n := uint32(0)
+	for end := time.Now().Add(pick(3*time.Second, time.Minute)); time.Now().Before(end); n++ {
+		frame[30], frame[31], frame[40], frame[41] = byte(n>>8), byte(n), byte(n>>11), byte(n>>3)
+		if err := c.Send(frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := b.state()
+	t.Logf("%d requests of others", n)
+	if after.Failovers != before.Failovers || after.Slaves[0].Failures != before.Slaves[0].Failures || !allUp(after) {
+		t.Errorf("%+v", after)
 	}
 }
