@@ -378,6 +378,27 @@ func TestMonitorsChangeLive(t *testing.T) {
 	})
 }
 
+// The monitors don't wait for what the other one waited for.
+func TestMonitorChangesInTheMiddle(t *testing.T) {
+	probingRig(t, "mode active-backup miimon 100 downdelay 60000 updelay 60000", []string{"eth0", "eth1"}, func(r *rig, n *network) {
+		pass(61 * time.Second) // eth1 has waited, too
+		r.sys.plug("eth0", false)
+		expect(t, "active while it may come back", r.state().Active, "eth0")
+		r.must(r.set("arp_interval 100 arp_ip_target 10.1.0.1 arp_validate all"))
+		st := r.state()
+		expect(t, "active", st.Active, "eth1")
+		expect(t, "the one without carrier", st.Slaves[0].MIIStatus, "DOWN")
+		r.must(r.set("miimon 100 updelay 60000"))
+		r.sys.plug("eth0", true)
+		expect(t, "coming back", r.state().Slaves[0].MIIStatus, "GOING_BACK")
+		r.must(r.set("arp_interval 100"))
+		pass(300 * time.Millisecond)
+		st = r.state()
+		expect(t, "active", st.Active, "eth1")
+		expect(t, "the one that hears the probes", st.Slaves[0].MIIStatus, "UP")
+	})
+}
+
 // Without validation any frame is a sign of life; the workers only count them.
 func TestAnyFrameKeepsASlaveUp(t *testing.T) {
 	probingRig(t, "mode active-backup arp_interval 100 arp_ip_target 10.1.0.1", []string{"eth0", "eth1"}, func(r *rig, n *network) {

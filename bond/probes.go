@@ -60,7 +60,7 @@ func (b *Bond) probedLink(e monitor.ProbeEffect) {
 		} else {
 			b.updateCarrier()
 		}
-	case e.To == monitor.LinkDown && e.From == monitor.LinkUp:
+	case e.To == monitor.LinkDown && (e.From == monitor.LinkUp || s == b.active):
 		s.failures++
 		s.sampled = s.rx.seen.value() // what came before proves nothing
 		msg := "link status definitely down, disabling slave"
