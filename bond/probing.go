@@ -3,6 +3,7 @@ package bond
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ type probing struct {
 	known     bool // paths and own addresses have been looked up
 	candidate int  // the slave being tried, 0 for none
 	sample    time.Time
+	filter    nic.Filter            // of the slaves' control sockets
 	said      map[netip.Addr]string // what was last complained of, by target
 }
 
@@ -59,7 +61,6 @@ func (b *Bond) startProbing() {
 		b.settleLink(s)
 		b.stepProber(monitor.Added{ID: s.id, Carrier: s.carrier})
 		p.prober.Assume(s.id, s.link)
-		b.listen(s)
 	}
 	b.tellProber()
 }
@@ -89,7 +90,11 @@ func (b *Bond) settleLink(s *slave) {
 
 // listen has the slave's control socket hear what the monitor needs.
 func (b *Bond) listen(s *slave) {
-	if err := s.control.SetFilter(nic.Filter{Neighbours: b.probing != nil}); err != nil {
+	var f nic.Filter
+	if b.probing != nil {
+		f = b.probing.filter
+	}
+	if err := s.control.SetFilter(f); err != nil {
 		b.warn(s, "probe", "answers can't be heard: "+err.Error())
 	}
 }
@@ -109,6 +114,16 @@ func (b *Bond) configureProber(restart bool) {
 	}
 	for i := range p.paths {
 		p.cfg.Mute = p.cfg.Mute && p.paths[i].Elsewhere != ""
+	}
+	f := nic.Filter{Neighbours: true, Of: p.cfg.Targets}
+	if p.cfg.Validate&monitor.ValidateFilter != 0 {
+		f.Of = nil // what others ask each other counts
+	}
+	if !p.filter.Neighbours || (f.Of == nil) != (p.filter.Of == nil) || !slices.Equal(f.Of, p.filter.Of) {
+		p.filter = f
+		for _, s := range b.members() {
+			b.listen(s)
+		}
 	}
 	cfg := p.cfg
 	b.probed.Store(&cfg)

@@ -1,6 +1,12 @@
 package nic
 
-import "golang.org/x/net/bpf"
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/net/bpf"
+)
 
 // Filter says what a ControlPort receives. The zero Filter lets nothing
 // through: the port is for sending.
@@ -10,39 +16,35 @@ type Filter struct {
 	// Neighbours: ARP, and the solicitations and advertisements of IPv6 that
 	// have no extension headers; behind a second tag, too.
 	Neighbours bool
+	// Of takes of Neighbours those alone that are from, to or after one of these
+	// addresses, of which there may be 40; of IPv6 by its last 32 or 24 bits. Nil
+	// takes all.
+	Of []netip.Addr
 }
 
 const (
-	reject  = 0
-	accept  = 1 << 18 // octets of the frame: more than any has
-	nextHdr = 14 + 6  // of IPv6, without a tag
-	icmp6   = 14 + 40
+	reject = 0
+	accept = 1 << 18 // octets of the frame: more than any has
+
+	// Where things are in a frame without a tag.
+	arpSender = 14 + 14
+	arpTarget = 14 + 24
+	nextHdr   = 14 + 6
+	ip6Source = 14 + 8 + 12 // the last word
+	ip6Dest   = 14 + 24 + 12
+	icmp6     = 14 + 40
 )
 
 // program is the filter for the kernel, which has taken the outer tag away.
 func (f Filter) program() []bpf.Instruction {
-	if len(f.EtherTypes) == 0 && !f.Neighbours {
-		return []bpf.Instruction{bpf.RetConstant{Val: reject}}
-	}
-	var tail []bpf.Instruction
+	tail := []bpf.Instruction{bpf.RetConstant{Val: reject}}
 	if f.Neighbours {
-		tail = []bpf.Instruction{
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8100, SkipTrue: 3},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x88a8, SkipTrue: 2},
-			bpf.LoadConstant{Dst: bpf.RegX, Val: 0},
-			bpf.Jump{Skip: 2},
-			bpf.LoadConstant{Dst: bpf.RegX, Val: 4}, // what a tag moves the rest by
-			bpf.LoadAbsolute{Off: 16, Size: 2},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0806, SkipTrue: 7},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipFalse: 5},
-			bpf.LoadIndirect{Off: nextHdr, Size: 1},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 58, SkipFalse: 3},
-			bpf.LoadIndirect{Off: icmp6, Size: 1},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 135, SkipTrue: 2},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 136, SkipTrue: 1},
-		}
+		tail = append(f.neighbours(), tail...)
 	}
-	tail = append(tail, bpf.RetConstant{Val: reject}, bpf.RetConstant{Val: accept})
+	if len(f.EtherTypes) == 0 && !f.Neighbours {
+		return tail
+	}
+	tail = append(tail, bpf.RetConstant{Val: accept})
 	// A jump reaches 255 instructions; nobody has that many protocols.
 	prog := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}
 	for i, t := range f.EtherTypes {
@@ -50,4 +52,63 @@ func (f Filter) program() []bpf.Instruction {
 		prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(t), SkipTrue: uint8(left)})
 	}
 	return append(prog, tail...)
+}
+
+// neighbours goes on behind itself with what is neither ARP nor ND.
+func (f Filter) neighbours() []bpf.Instruction {
+	var v4, v6, groups []uint32
+	for _, a := range f.Of {
+		b := a.As16()
+		word := binary.BigEndian.Uint32(b[12:])
+		if a.Is4() {
+			v4 = append(v4, word)
+		} else {
+			v6, groups = append(v6, word), append(groups, word|0xff<<24) // ff02::1:ffXX:XXXX
+		}
+	}
+	arp := f.oneOf(arpSender, v4, arpTarget, v4)
+	nd := append([]bpf.Instruction{
+		bpf.LoadIndirect{Off: nextHdr, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 58, SkipTrue: 1},
+		bpf.RetConstant{Val: reject},
+		bpf.LoadIndirect{Off: icmp6, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 135, SkipTrue: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 136, SkipTrue: 1},
+		bpf.RetConstant{Val: reject},
+	}, f.oneOf(ip6Source, v6, ip6Dest, groups)...)
+	prog := []bpf.Instruction{
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8100, SkipTrue: 3},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x88a8, SkipTrue: 2},
+		bpf.LoadConstant{Dst: bpf.RegX, Val: 0},
+		bpf.Jump{Skip: 2},
+		bpf.LoadConstant{Dst: bpf.RegX, Val: 4}, // what a tag moves the rest by
+		bpf.LoadAbsolute{Off: 16, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0806, SkipFalse: uint8(len(arp))},
+	}
+	prog = append(prog, arp...)
+	prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipFalse: uint8(len(nd))})
+	return append(prog, nd...)
+}
+
+// oneOf ends the program: a frame is taken that has one of a's words at one
+// place or one of b's at the other, or any if the filter isn't of addresses.
+func (f Filter) oneOf(at uint32, a []uint32, bt uint32, b []uint32) []bpf.Instruction {
+	if f.Of == nil {
+		return []bpf.Instruction{bpf.RetConstant{Val: accept}}
+	}
+	prog := slices.Concat(match(at, a), match(bt, b))
+	return append(prog, bpf.RetConstant{Val: reject})
+}
+
+// match takes a frame with one of the words at a place, and goes on behind
+// itself with the others.
+func match(at uint32, words []uint32) []bpf.Instruction {
+	if len(words) == 0 {
+		return nil
+	}
+	prog := []bpf.Instruction{bpf.LoadIndirect{Off: at, Size: 4}}
+	for i, w := range words {
+		prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: w, SkipTrue: uint8(len(words) - i)})
+	}
+	return append(prog, bpf.Jump{Skip: 1}, bpf.RetConstant{Val: accept})
 }

@@ -1,11 +1,58 @@
 package nic
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
 	"golang.org/x/net/bpf"
 )
+
+// Of addresses, only those that speak of one of them.
+func TestFilterOfAddresses(t *testing.T) {
+	var of []netip.Addr
+	for i := range 16 {
+		of = append(of, netip.AddrFrom4([4]byte{10, 1, 0, byte(i)}), netip.MustParseAddr("fd00::1:0").Next())
+	}
+	of = append(of, netip.MustParseAddr("fd00::12:3456"))
+	f := Filter{Neighbours: true, Of: of, EtherTypes: []uint16{0x8809}}
+	vm, err := bpf.NewVM(f.program())
+	if err != nil {
+		t.Fatal(err)
+	}
+	arp := func(from, to byte, tag ...byte) []byte {
+		b := slices.Concat(make([]byte, 12), tag, []byte{8, 6}, make([]byte, 28))
+		copy(b[len(tag)+28:], []byte{10, 1, 0, from})
+		copy(b[len(tag)+38:], []byte{10, 1, 0, to})
+		return b
+	}
+	nd := func(from, to string, tag ...byte) []byte {
+		b := slices.Concat(make([]byte, 12), tag, []byte{0x86, 0xdd}, make([]byte, 80))
+		b[len(tag)+20], b[len(tag)+54] = 58, 135
+		copy(b[len(tag)+22:], netip.MustParseAddr(from).AsSlice())
+		copy(b[len(tag)+38:], netip.MustParseAddr(to).AsSlice())
+		return b
+	}
+	for i, c := range []struct {
+		b    []byte
+		want bool
+	}{
+		{arp(3, 99), true}, {arp(99, 15), true}, {arp(15, 0), true}, {arp(98, 99), false},
+		{arp(98, 3, 0x81, 0, 0, 10), true}, {arp(98, 99, 0x81, 0, 0, 10), false},
+		{nd("fd00::12:3456", "ff02::1"), true}, {nd("fd00::9", "ff02::1:ff12:3456"), true}, {nd("fd00::9", "ff02::1"), false},
+		{nd("fd00::9", "ff02::1:ff12:3457"), false}, {nd("fd00::9", "ff02::1:ff12:3456", 0x88, 0xa8, 0, 1), true},
+		{arp(3, 99)[:30], false},
+		{slices.Concat(make([]byte, 12), []byte{0x88, 0x09}), true},
+		{slices.Concat(make([]byte, 12), []byte{8, 0}, make([]byte, 60)), false},
+	} {
+		if n, err := vm.Run(c.b); err == nil && (n > 0) != c.want {
+			t.Errorf("%d: % x: %d", i, c.b, n)
+		}
+	}
+	if _, err := bpf.Assemble(f.program()); err != nil {
+		t.Error(err)
+	}
+}
 
 func TestFilter(t *testing.T) {
 	frame := func(typ ...byte) []byte { return slices.Concat(make([]byte, 12), typ, make([]byte, 80)) }
