@@ -1,0 +1,342 @@
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/tapbond/tapbond/bench/lab"
+	"github.com/tapbond/tapbond/bench/peers"
+	"github.com/tapbond/tapbond/bench/traffic"
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/labtest"
+	"github.com/tapbond/tapbond/lacp"
+)
+
+// Partners that are not ours, each in the same situations. convergeForeign is
+// what they get: the kernel's driver looks every 100 ms and speaks at most every
+// 300, Open vSwitch once a second.
+const convergeForeign = 4 * time.Second
+
+// partner is one of them, with two links to host A's bond.
+type partner interface {
+	// form makes its bond anew. fast and active are what it asks for and how it
+	// begins; odd leaves its second port out of the group.
+	form(fast, active, odd bool)
+	// oddWhy is what that port must be told to suffer from.
+	oddWhy() lacp.Why
+	// gone takes the bond away.
+	gone()
+	// cable takes the carrier of a link from its end, or gives it back.
+	cable(i int, up bool)
+	// ifname is the interface with the bond's addresses, in host B.
+	ifname() string
+	// uses tells which ports it collects and distributes on.
+	uses() [2]bool
+}
+
+// foreign is a bed whose links lead to a partner that is not ours.
+type foreign struct {
+	*bed
+	partner
+}
+
+// lab for a partner: frames it hears are whole, as on a wire.
+func newForeign(t *testing.T) *foreign {
+	t.Helper()
+	f := &foreign{bed: newBed(t, lab.Topology{Slaves: 2, Wire: true, Switch: lab.NoSwitch})}
+	for _, k := range f.lab.Links() {
+		f.must(f.lab.A.Offloads(k.Slave(), false))
+	}
+	return f
+}
+
+// need skips a test, or fails it in CI, for want of a program.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			labtest.Lack(t, err.Error())
+		}
+	}
+}
+
+// settled waits until the links carry traffic at both ends, or not, as wanted.
+func (f *foreign) settled(what string, within time.Duration, want ...bool) bond.State {
+	f.t.Helper()
+	start := time.Now()
+	var st bond.State
+	for {
+		st = f.state()
+		theirs := f.uses()
+		ok := true
+		for i, w := range want {
+			ok = ok && st.Slaves[i].Carries == w && theirs[i] == w
+		}
+		took := time.Since(start)
+		if ok {
+			f.t.Logf("%s: after %v", what, took.Round(time.Millisecond))
+			if took > within && !labtest.RaceEnabled {
+				f.t.Errorf("%s: after %v, want at most %v", what, took, within)
+			}
+			return st
+		}
+		if took > within+5*time.Second {
+			var why []string
+			for _, s := range st.Slaves {
+				why = append(why, fmt.Sprintf("%s carries %v: %s, %s; actor %v, partner %v", s.Name, s.Carries, s.AD.Why, s.AD.Reason, s.AD.Actor.State, s.AD.Partner.State))
+			}
+			f.t.Fatalf("%s: not so after %v: partner uses %v; ours:\n%s", what, took, theirs, strings.Join(why, "\n"))
+		}
+	}
+}
+
+// carries runs traffic both ways and wants every octet to arrive.
+func (f *foreign) carries(what string) {
+	f.t.Helper()
+	f.must(f.lab.AssignBoth("bond0", f.ifname()))
+	for _, back := range []bool{false, true} {
+		// The guest bridges on a processor that it shares: no more than it can.
+		cfg := traffic.FlowConfig{From: f.lab.A, To: f.lab.B, Src: ends[0][0], Dst: ends[0][1], Flows: 8, Rate: 400, Count: 200, Size: 400}
+		if back {
+			cfg.From, cfg.To, cfg.Src, cfg.Dst = cfg.To, cfg.From, cfg.Dst, cfg.Src
+		}
+		r, err := traffic.Run(f.t.Context(), cfg)
+		f.must(err)
+		if sum := r.Receive.Total(); sum.Lost > 0 || sum.Duplicated > 0 || r.Receive.Corrupted > 0 {
+			f.t.Errorf("%s, back %v: %s; the bond dropped %v", what, back, r, f.state().Drops)
+		}
+	}
+}
+
+// situations is what every partner goes through.
+func (f *foreign) situations() {
+	t := f.t
+	f.must(f.host.QuietIPv6())
+	run := func(name, words string, fast, active, odd bool, fn func()) {
+		f.form(fast, active, odd)
+		f.begin("mode 802.3ad miimon 100 xmit_hash_policy layer3+4 " + words)
+		t.Log(name)
+		defer f.stop()
+		fn()
+		f.gone()
+	}
+	run("fast", "lacp_rate fast", true, true, false, func() {
+		st := f.settled("fast: formed", convergeForeign, true, true)
+		if !st.Carrier || st.AD.ActiveAggregator() == nil || len(st.AD.ActiveAggregator().Slaves) != 2 {
+			t.Errorf("fast: %+v", st.AD)
+		}
+		f.carries("fast")
+		f.cable(1, false)
+		_, err := f.lab.Link(1).CarrierAt(lab.SideA, false)
+		f.must(err)
+		f.settled("a link is lost", time.Second, true, false)
+		f.carries("one link")
+		_, err = f.lab.Link(1).CarrierAt(lab.SideA, true)
+		f.must(err)
+		f.cable(1, true)
+		f.settled("it is back", convergeForeign, true, true)
+		f.must(f.lab.Link(0).Drop(lab.Both))
+		st = f.settled("a link is lost silently", 3300*time.Millisecond+time.Second, false, true)
+		if ad := st.Slaves[0].AD; ad.Since.Sub(ad.LastRx) < 3*time.Second || ad.Since.Sub(ad.LastRx) > 3300*time.Millisecond {
+			t.Errorf("given up after %v", ad.Since.Sub(ad.LastRx))
+		}
+		f.carries("the other link")
+		f.must(f.lab.Link(0).Heal(lab.Both))
+		f.settled("it is heard again", convergeForeign, true, true)
+		f.carries("both links again")
+		f.gone()
+		f.until("the partner is given up", func(st bond.State) bool { return !st.Slaves[0].Carries && !st.Slaves[1].Carries })
+		f.form(true, true, false)
+		f.settled("the partner begins anew", convergeForeign, true, true)
+		f.carries("after its restart")
+	})
+	run("slow", "", false, true, false, func() {
+		f.settled("slow: formed", convergeForeign, true, true)
+		f.carries("slow")
+	})
+	run("ours slow, partner fast", "", true, true, false, func() {
+		f.settled("partner fast: formed", convergeForeign, true, true)
+		if st := f.state(); st.Slaves[0].AD.Periodic != "fast_periodic" {
+			t.Errorf("the partner asks for the fast rate, and gets %s", st.Slaves[0].AD.Periodic)
+		}
+	})
+	run("we are passive", "lacp_rate fast lacp_active off", true, true, false, func() {
+		f.settled("we are passive: formed", convergeForeign, true, true)
+		f.carries("we are passive")
+	})
+	run("the partner is passive", "lacp_rate fast", true, false, false, func() {
+		f.settled("the partner is passive: formed", convergeForeign, true, true)
+		f.carries("the partner is passive")
+	})
+	run("one port out of the group", "lacp_rate fast", true, true, true, func() {
+		f.settled("one port out of the group", convergeForeign, true, false)
+		f.until("its reason is known", func(st bond.State) bool { return st.Slaves[1].AD.Why == f.oddWhy() })
+		f.settled("and after that", time.Second, true, false)
+		f.carries("one port out of the group")
+	})
+}
+
+// ovsPartner is Open vSwitch.
+type ovsPartner struct {
+	f *foreign
+	o *peers.OVS
+}
+
+func (p *ovsPartner) form(fast, active, odd bool) {
+	p.f.t.Helper()
+	words := []string{"bond_mode=balance-tcp", "lacp=active"}
+	if !active {
+		words[1] = "lacp=passive"
+	}
+	if fast {
+		words = append(words, "other_config:lacp-time=fast")
+	}
+	members := []string{"eth0", "eth1"}
+	if odd { // a port of the switch, and nothing more
+		members[1] = "spare0"
+		words = append(words, "--", "add-port", "br0", "eth1")
+	}
+	p.f.must(p.o.Bond(p.f.t.Context(), members, words...))
+}
+
+func (p *ovsPartner) oddWhy() lacp.Why { return lacp.WhyNoPDU }
+
+func (p *ovsPartner) gone() { p.f.must(p.o.Unbond(p.f.t.Context())) }
+
+func (p *ovsPartner) cable(i int, up bool) {
+	_, err := p.f.lab.Link(i).CarrierAt(lab.SideB, up)
+	p.f.must(err)
+}
+
+func (p *ovsPartner) ifname() string { return "br0" }
+
+// uses reads lacp/show: a paragraph for each member, with the actor's state in
+// one line.
+func (p *ovsPartner) uses() (on [2]bool) {
+	said, err := p.o.Appctl(p.f.t.Context(), "lacp/show", "bond1")
+	if err != nil {
+		return on // no bond
+	}
+	member := -1
+	for line := range strings.Lines(said) {
+		switch {
+		case strings.HasPrefix(line, "member: "), strings.HasPrefix(line, "slave: "): // by release
+			member = slices.Index([]string{"eth0", "eth1"}, strings.SplitN(line, ":", 3)[1][1:])
+		case member >= 0 && strings.Contains(line, "actor state:"):
+			on[member] = strings.Contains(line, "collecting distributing") && strings.Contains(line, "synchronized") && !strings.Contains(line, "expired")
+		}
+	}
+	return on
+}
+
+func TestInteropOpenVSwitch(t *testing.T) {
+	need(t, "ovs-vswitchd", "ovs-vsctl", "ovsdb-server")
+	f := newForeign(t)
+	f.must(f.lab.B.Do(func() error {
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "spare0"}, PeerName: "spare1"})
+	}))
+	o, err := peers.StartOVS(t.Context(), f.lab, f.lab.B)
+	f.must(err)
+	t.Cleanup(func() {
+		if err := o.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	f.partner = &ovsPartner{f, o}
+	f.situations()
+}
+
+// kernelPartner is the kernel's driver. Its bond0 is in the guest, bridged to a
+// third NIC that leads to host0 in host B.
+type kernelPartner struct {
+	f *foreign
+	k *peers.Kernel
+}
+
+func (p *kernelPartner) guest(format string, args ...any) string {
+	p.f.t.Helper()
+	out, err := p.k.Run(p.f.t.Context(), format, args...)
+	p.f.must(err)
+	return out
+}
+
+func (p *kernelPartner) form(fast, active, odd bool) {
+	p.f.t.Helper()
+	options := "type bond mode 802.3ad miimon 100 xmit_hash_policy layer3+4"
+	if fast {
+		options += " lacp_rate fast"
+	}
+	if !active {
+		options += " lacp_active off"
+	}
+	p.guest("ip link add bond0 address 02:00:00:00:05:00 %s", options)
+	p.guest("ip link set eth0 down; ip link set eth1 down; ip link set eth0 master bond0")
+	if odd { // the same system, port 2, another key; a little later
+		p.guest("ip link add bond1 address 02:00:00:00:05:01 %s ad_actor_system 02:00:00:00:05:00 ad_user_port_key 5", options)
+		p.guest("ip link add spare0 type veth peer name spare1; ip link set spare0 master bond1")
+		p.guest("ip link set eth1 master bond1; (sleep 3.5; ip link set bond1 up) >/dev/null 2>&1 &")
+	} else {
+		p.guest("ip link set eth1 master bond0")
+	}
+	p.guest("ip link set bond0 master br0 up")
+}
+
+func (p *kernelPartner) oddWhy() lacp.Why { return lacp.WhyKeyMismatch }
+
+func (p *kernelPartner) gone() {
+	p.f.t.Helper()
+	p.guest("ip link del bond0; for l in bond1 spare0; do ip link del $l 2>/dev/null; done; true")
+}
+
+func (p *kernelPartner) cable(i int, up bool) {
+	p.f.t.Helper()
+	p.f.must(p.k.Cable(p.f.t.Context(), i, up))
+}
+
+func (p *kernelPartner) ifname() string { return "host0" }
+
+// uses: the driver leaves the bits of a port that lost its link as they were.
+func (p *kernelPartner) uses() (on [2]bool) {
+	for i := range on {
+		dir := fmt.Sprintf("/sys/class/net/eth%d/bonding_slave", i)
+		said, err := p.k.Run(p.f.t.Context(), "cat %s/ad_actor_oper_port_state %s/mii_status", dir, dir)
+		if err != nil {
+			continue
+		}
+		var state uint8
+		var mii string
+		if _, err := fmt.Sscan(said, &state, &mii); err == nil {
+			on[i] = lacp.Bits(state).Has(lacp.Synchronization|lacp.Collecting|lacp.Distributing) && mii == "up"
+		}
+	}
+	return on
+}
+
+func TestInteropKernel(t *testing.T) {
+	need(t, "linux.uml", "ethtool")
+	f := newForeign(t)
+	f.must(f.lab.B.Do(func() error {
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "host0"}, PeerName: "guest0"})
+	}))
+	for _, n := range []string{"host0", "guest0"} {
+		f.must(f.lab.B.Offloads(n, false))
+		f.must(f.lab.B.Up(n))
+	}
+	k, err := peers.StartKernel(t.Context(), f.lab.B, "eth0", "eth1", "guest0")
+	f.must(err)
+	t.Cleanup(func() {
+		if err := k.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	p := &kernelPartner{f, k}
+	f.partner = p
+	p.guest("ip link add br0 type bridge; ip link set eth2 master br0 up; ip link set br0 up")
+	f.situations()
+}
