@@ -102,6 +102,9 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 		failures: r.Failures, prio: r.Prio, queueID: r.QueueID,
 		portPrio: r.PortPrio, assume: r.AssumedMbps, number: r.PortNumber,
 	}
+	if tap, err := b.sys.LinkByIndex(b.index); err == nil && tap.Up {
+		e.s.memory = r.LACP // else the bond was set down meanwhile, and said goodbye
+	}
 	// With other rules the active slave's address is seen to once it is known.
 	if info.MAC != b.mac && b.failOverMAC() == option.FailOverMACNone {
 		err = b.sys.SetMAC(info.Index, b.mac)
@@ -143,9 +146,11 @@ func (b *Bond) resumeActive(r *Record) {
 		b.dirty = true
 		b.tellProber()
 	}
-	if b.lag == nil {
-		b.reselect("taken over")
+	if b.lag != nil {
+		b.wantTAP()
+		return
 	}
+	b.reselect("taken over")
 	if moves := append(b.planMACs(nil, b.active), b.partMACs()...); len(moves) > 0 {
 		b.moveMACs(moves, func() {})
 	}

@@ -62,10 +62,7 @@ func (b *Bond) configureLACP() {
 func (b *Bond) stepLACP(ev lacp.Event) {
 	l := b.lag
 	l.out = l.machine.Step(b.now(), ev, l.out[:0])
-	for _, e := range l.out {
-		b.decided(e)
-	}
-	b.settle()
+	b.decide(l.out)
 	l.failed = l.failed[:0]
 	for _, e := range l.out {
 		b.say(e)
@@ -77,20 +74,26 @@ func (b *Bond) stepLACP(ev lacp.Event) {
 	// these steps is a send.
 	for _, id := range l.failed {
 		l.out = l.machine.Step(b.now(), lacp.SendFailed{Port: id}, l.out[:0])
-		for _, e := range l.out {
-			b.decided(e)
-		}
+		b.decide(l.out)
+	}
+}
+
+// decide carries out what effects change of the bond itself, as one change.
+func (b *Bond) decide(effects []lacp.Effect) {
+	for _, e := range effects {
+		b.decided(e)
+	}
+	if b.dirty {
+		b.wantTAP() // the speed is the sum of the ports that distribute
 	}
 	b.settle()
 }
 
-// decided carries out an effect on the bond itself.
 func (b *Bond) decided(e lacp.Effect) {
 	switch e := e.(type) {
 	case lacp.SetDistributing:
 		if s := b.slaveByID(int(e.Port)); s != nil {
 			s.distributing, b.dirty = e.On, true
-			b.wantTAP() // the speed is the sum of those that do
 		}
 	case lacp.SetCollecting:
 		if s := b.slaveByID(int(e.Port)); s != nil {
@@ -135,8 +138,7 @@ func (b *Bond) lacpCarrier(up bool, why string) {
 	if b.carrier == up {
 		return
 	}
-	b.carrier = up
-	b.wantTAP()
+	b.carrier, b.dirty = up, true
 	b.carrierEvent(why)
 }
 

@@ -2,6 +2,7 @@ package bond
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -203,7 +204,7 @@ func TestLAGReleaseAndEnslave(t *testing.T) {
 		expect(t, "partner", b.distributes("eth1", "eth2"), true)
 		expect(t, "carrier", a.state().Carrier, true)
 		a.must(a.b.Enslave(a.t.Context(), "eth0"))
-		pass(3 * time.Second) // the words of the release count against the limit
+		pass(2700 * time.Millisecond)
 		expect(t, "back", a.distributes("eth0", "eth1", "eth2"), true)
 		expect(t, "same port number", a.slave("eth0").AD.Actor.Port, 1)
 		expect(t, "last in the list", a.state().Slaves[2].Name, "eth0")
@@ -371,5 +372,50 @@ func TestSlowFlood(t *testing.T) {
 		}
 		pass(5 * time.Second)
 		expect(t, "undisturbed", a.distributes("eth0", "eth1"), true)
+	})
+}
+
+// Another process goes on with a LAG: the partner hears no word that differs,
+// and the TAP's carrier stays.
+func TestLAGAdopted(t *testing.T) {
+	back(t, "lacp_rate fast", "lacp_rate fast", two, func(a, b *rig) {
+		a.must(a.setSlave("eth1", "actor_port_prio", "7"))
+		up(a, b)
+		pass(5 * time.Second)
+		var r Record
+		a.must(a.b.call(func() { r = a.b.record() }))
+		text, err := json.Marshal([]Record{r})
+		a.must(err)
+		a.sys.mu.Lock()
+		h := a.sys.host("killed", nil)
+		a.sys.wire = nil
+		a.sys.mu.Unlock()
+		next := &rig{t: a.t, sys: h.after(two...)}
+		next.sys.wire = b.sys
+		b.sys.mu.Lock()
+		b.sys.wire = next.sys
+		b.sys.mu.Unlock()
+		pass(500 * time.Millisecond)
+
+		next.e = NewEngine(next.sys, NewBus(), nil)
+		next.must(next.e.Adopt(a.t.Context(), records(t, text)))
+		next.b = next.e.Bonds()[0]
+		next.tap = next.sys.taps["bond0"]
+		expect(t, "goes on at once", next.distributes(two...), true)
+		carrier, mbps := next.tap.shows()
+		expect(t, "carrier", carrier, true)
+		expect(t, "speed", mbps, 20000)
+		for i, n := range two {
+			first := next.pdus(n)[0].frame
+			expect(t, n+"'s first word", lacp.Bits(first[32]), lacp.Bits(0x3f))
+			expect(t, n+"'s number", int(first[30])<<8|int(first[31]), i+1)
+		}
+		expect(t, "port priority", next.slave("eth1").AD.Actor.PortPriority, 7)
+		pass(10 * time.Second)
+		expect(t, "still so", next.distributes(two...) && b.distributes(two...), true)
+		for _, n := range two {
+			expect(t, n+" at the partner", b.slave(n).AD.Counters.DistributeCount, 1)
+		}
+		next.must(next.e.CloseAll(context.Background()))
 	})
 }

@@ -67,7 +67,8 @@ func (b *Bond) joinLACP(s *slave) {
 	}
 	b.configureLACP() // the first slave may have brought the bond its address
 	s.number = b.portNumber(s)
-	b.stepLACP(lacp.PortAdded{Port: lacp.PortID(s.id), Name: s.name, Number: s.number, Priority: s.portPrio})
+	b.stepLACP(lacp.PortAdded{Port: lacp.PortID(s.id), Name: s.name, Number: s.number, Priority: s.portPrio, Memory: s.memory})
+	s.memory = nil
 	b.linkLACP(s)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -48,6 +49,8 @@ type SlaveRecord struct {
 	PortNumber  uint16 `json:"port_number,omitempty"` // LACP's
 	PortPrio    uint16 `json:"actor_port_prio,omitempty"`
 	AssumedMbps uint32 `json:"assumed_speed_mbps,omitempty"`
+	// LACP is set while the port carries traffic.
+	LACP *lacp.PortMemory `json:"lacp,omitempty"`
 }
 
 // Phase says whether something was under way. What was is taken back by the
@@ -88,6 +91,11 @@ func (b *Bond) record() Record {
 		}
 		if s.leaving {
 			sr.Phase = Going
+		}
+		if b.lag != nil {
+			if m, ok := b.lag.machine.Memory(lacp.PortID(s.id)); ok {
+				sr.LACP = &m
+			}
 		}
 		r.Slaves = append(r.Slaves, sr)
 	}

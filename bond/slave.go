@@ -6,6 +6,7 @@ import (
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/internal/vnet"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -39,7 +40,8 @@ type slave struct {
 	portPrio     uint16 // actor_port_prio
 	collecting   bool
 	distributing bool
-	drained      chan struct{} // closed when a leaving port may be closed
+	drained      chan struct{}    // closed when a leaving port may be closed
+	memory       *lacp.PortMemory // of another process
 
 	sampled uint64    // of rx.seen, when the ARP monitor last looked
 	groups  []nic.MAC // that control is in; whoever holds the bond's lock owns it

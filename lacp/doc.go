@@ -26,5 +26,6 @@
 //	fallback.go    what carries traffic while no partner speaks
 //	carrier.go     the bond's carrier
 //	leave.go       saying goodbye
+//	resume.go      going on where another process was
 //	why.go         why a port does what it does, in a word and a sentence
 package lacp

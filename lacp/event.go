@@ -31,6 +31,9 @@ type (
 		Number uint16
 		// Priority is actor_port_prio.
 		Priority uint16
+		// Memory is what the port remembers of another process; nil if nothing. It
+		// counts if the port has a link when the bond is set up.
+		Memory *PortMemory
 	}
 
 	// PortLeaving: the port shall go without losing a frame. It stops

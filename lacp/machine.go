@@ -116,6 +116,9 @@ func (m *Machine) admin(up bool) {
 		}
 	}
 	m.up = up
+	for _, p := range m.ports {
+		m.resume(p)
+	}
 }
 
 // begin is BEGIN: 6.4.8.
@@ -135,7 +138,7 @@ func (m *Machine) add(ev PortAdded) {
 	if m.port(ev.Port) != nil {
 		return
 	}
-	p := &port{id: ev.Port, name: ev.Name, number: m.number(ev.Number), priority: ev.Priority}
+	p := &port{id: ev.Port, name: ev.Name, number: m.number(ev.Number), priority: ev.Priority, memory: ev.Memory}
 	p.key = Key(m.cfg.UserKey, 0, false)
 	m.begin(p)
 	m.ports = append(m.ports, p)

@@ -93,8 +93,8 @@ func (m *Machine) muxNext(p *port) (muxState, bool) {
 
 // ready is Ready: every port that waits for the aggregator has Ready_N.
 func (m *Machine) ready(p *port) bool {
-	if !p.readyN {
-		return false
+	if !p.readyN || p.resumed {
+		return p.resumed
 	}
 	for _, q := range p.agg.ports {
 		if q.mux == muxWaiting && !q.readyN {
@@ -119,6 +119,7 @@ func (m *Machine) muxEnter(p *port, s muxState) {
 		p.readyN, p.waitWhile = false, m.now.Add(aggregateWaitTime)
 		return // nothing to tell the partner
 	case muxAttached:
+		p.resumed = false
 		p.sync, p.collecting, p.distributing = true, false, false
 		if from > muxAttached && p.selected == chosen {
 			p.muxWhy = m.lossOfSync(p)

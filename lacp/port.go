@@ -80,6 +80,9 @@ type port struct {
 	markers [markerLimit]time.Time // answered, a ring
 	marker  int
 
+	memory  *PortMemory // of another process, until the bond is set up
+	resumed bool        // goes on where it was, without waiting
+
 	leaving, drained bool
 	leaveBy          time.Time
 

@@ -147,11 +147,7 @@ func (m *Machine) current(p *port, pdu *LACPDU) {
 	m.updateNTT(p, pdu)
 	p.version = pdu.Version
 	m.recordPDU(p, pdu)
-	timeout := longTimeout
-	if m.cfg.Fast {
-		timeout = shortTimeout
-	}
-	p.currentWhile = m.now.Add(timeout)
+	p.currentWhile = m.now.Add(m.timeout())
 	p.expired = false
 	p.gap = 0
 	if !p.lastRx.IsZero() {
@@ -198,6 +194,10 @@ func (m *Machine) updateNTT(p *port, pdu *LACPDU) {
 	echo := pdu.Partner
 	echo.State &= compared
 	p.repeat = echo != us
+	// One that has begun anew has forgotten what we said: telling it is news.
+	if anew := pdu.Actor.State & (Expired | Defaulted); p.repeat && anew&^p.partner.State != 0 {
+		p.ntt = true
+	}
 }
 
 // recordPDU is recordPDU. The partner is in sync only if it says so of us, and

@@ -56,15 +56,21 @@ func (s *served) bond(options string) {
 	s.t.Helper()
 	assigns, _, err := option.ParseWords(strings.Fields(options))
 	s.must(err)
-	_, err = s.client.Create(s.t.Context(), control.CreateRequest{Name: "bond0", Options: assigns})
+	s.enslaved(assigns)
+	s.must(s.lab.AssignBoth("bond0", "eth0"))
+	s.must(s.lab.AwaitSilence(s.t.Context(), 100*time.Millisecond))
+}
+
+// enslaved makes bond0 of all slaves, up.
+func (s *served) enslaved(assigns []option.Assign) {
+	s.t.Helper()
+	_, err := s.client.Create(s.t.Context(), control.CreateRequest{Name: "bond0", Options: assigns})
 	s.must(err)
 	for _, k := range s.lab.Links() {
 		s.must(s.client.Enslave(s.t.Context(), "bond0", k.Slave()))
 	}
 	s.must(s.lab.A.Command(s.t.Context(), "ip", "link", "set", "bond0", "up").Run())
 	s.must(s.client.Sync(s.t.Context()))
-	s.must(s.lab.AssignBoth("bond0", "eth0"))
-	s.must(s.lab.AwaitSilence(s.t.Context(), 100*time.Millisecond))
 }
 
 // kill ends the daemon without a chance to undo anything.

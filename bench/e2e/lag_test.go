@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/bench/traffic"
 	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/labtest"
 	"github.com/tapbond/tapbond/lacp"
 )
@@ -32,18 +35,25 @@ func startPair(t *testing.T, topology lab.Topology, options, peerOptions string)
 	t.Helper()
 	topology.Switch = lab.NoSwitch
 	p := &lagPair{bed: newBed(t, topology)}
-	p.peer = &bed{t: t, lab: p.lab, host: p.lab.B, macs: lab.PortMAC}
+	p.launch(lagMode + options)
+	p.join(peerOptions)
+	return p
+}
+
+const lagMode = "mode 802.3ad miimon 100 xmit_hash_policy layer3+4 "
+
+// join starts the peer and waits for the LAG.
+func (p *lagPair) join(options string) {
+	p.t.Helper()
+	p.peer = &bed{t: p.t, lab: p.lab, host: p.lab.B, macs: lab.PortMAC}
 	for _, k := range p.lab.Links() { // the lab sets B's up
 		l, err := p.lab.B.Handle.LinkByName(k.Slave())
 		p.must(err)
 		p.must(p.lab.B.Handle.LinkSetDown(l))
 	}
-	const mode = "mode 802.3ad miimon 100 xmit_hash_policy layer3+4 "
-	p.launch(mode + options)
-	p.peer.launch(mode + peerOptions)
+	p.peer.launch(lagMode + options)
 	p.formed(time.Now(), converge)
 	p.must(p.lab.AssignBoth("bond0", "bond0"))
-	return p
 }
 
 // formed waits until both ends use all links, and wants it to be within limit
@@ -187,7 +197,7 @@ func (p *lagPair) whileForming(start time.Time) {
 			}
 		})
 	}
-	p.formed(start, converge+500*time.Millisecond) // the release's words count against the limit
+	p.formed(start, converge)
 	pause(p.t, 50*time.Millisecond)
 	stop()
 	wg.Wait()
@@ -280,6 +290,47 @@ func TestLAGPartnerRestarts(t *testing.T) {
 			t.Errorf("%s: the partner's last word was %v", s.Name, s.AD.Partner.State)
 		}
 	}
-	p.peer.begin("mode 802.3ad lacp_rate fast xmit_hash_policy layer3+4")
-	p.formed(time.Now(), converge)
+	p.peer.begin(lagMode + "lacp_rate fast")
+	// What our side said of the end counts against its three LACPDUs a second.
+	p.formed(time.Now(), converge+time.Second)
+}
+
+// TestLAGKilled: our process is killed and another one goes on. The partner
+// notices nothing, and a TCP stream goes on.
+func TestLAGKilled(t *testing.T) {
+	s := serve(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true, Switch: lab.NoSwitch})
+	options, _, err := option.ParseWords(strings.Fields(lagMode + "lacp_rate fast"))
+	s.must(err)
+	s.enslaved(options)
+	p := &lagPair{bed: &s.bed}
+	p.join("lacp_rate fast")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for range pick(2, 10) {
+		streamed := make(chan error, 1)
+		sent := s.state().Traffic.TxOctets
+		go func() {
+			_, err := traffic.TCPStream(ctx, traffic.TCPConfig{From: p.lab.A, To: p.lab.B, Listen: netip.AddrPortFrom(ends[0][1], 0), Out: 200 << 20, Back: 1 << 20})
+			streamed <- err
+		}()
+		p.until("the stream runs", func(st bond.State) bool { return st.Traffic.TxOctets > sent+10<<20 })
+		s.kill()
+		began := time.Now()
+		s.daemon()
+		s.must(s.pingOnce(ctx))
+		t.Logf("from exec to the first answer through the bond: %v", time.Since(began))
+		if err := <-streamed; err != nil {
+			t.Errorf("the stream: %v", err)
+		}
+	}
+	for _, b := range []*bed{p.bed, p.peer} {
+		for i, sl := range b.state().Slaves {
+			if !sl.Carries || sl.AD.Actor.Port != uint16(i+1) || sl.AD.Counters.DistributeCount != 1 || sl.AD.Counters.ExpiredCount > 0 {
+				t.Errorf("%s: carries %v, port %d, began %d times, expired %d times: %s", sl.Name, sl.Carries, sl.AD.Actor.Port,
+					sl.AD.Counters.DistributeCount, sl.AD.Counters.ExpiredCount, sl.AD.Reason)
+			}
+		}
+	}
+	s.must(s.client.Delete(t.Context(), "bond0"))
+	s.clean()
 }
