@@ -653,6 +653,9 @@ func (r *rig) transmit(frame []byte) []string {
 	}
 	count(before)
 	r.tap.q.in <- []vnet.Packet{{Buf: slices.Concat(make([]byte, vnet.HdrLen), frame)}}
+	if r.b.lag != nil {
+		pass(2 * holdTime) // it may have to wait
+	}
 	synctest.Wait()
 	after := map[string]int{}
 	count(after)

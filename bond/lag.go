@@ -2,8 +2,10 @@ package bond
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/tapbond/tapbond/lacp"
+	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/policy"
 )
 
@@ -15,6 +17,8 @@ type lag struct {
 	failed  []lacp.PortID // likewise
 	frame   []byte        // likewise
 	numbers []PortNumber  // which NIC had which port number, oldest first
+
+	holdUntil time.Time // nothing is sent before
 }
 
 // setMode makes the bond's parts that depend on its mode.
@@ -93,11 +97,16 @@ func (b *Bond) decided(e lacp.Effect) {
 	switch e := e.(type) {
 	case lacp.SetDistributing:
 		if s := b.slaveByID(int(e.Port)); s != nil {
+			b.holdFlows(s)
 			s.distributing, b.dirty = e.On, true
 		}
 	case lacp.SetCollecting:
 		if s := b.slaveByID(int(e.Port)); s != nil {
 			s.collecting, b.dirty = e.On, true
+			if !e.On && s.carrier && b.up { // what the partner sent before is still on its way
+				s.drain = b.now().Add(drainTime)
+				b.wakeAt(s.drain)
+			}
 		}
 	case lacp.Carrier:
 		b.lacpCarrier(e.Up, e.Why)
@@ -108,6 +117,27 @@ func (b *Bond) decided(e lacp.Effect) {
 		}
 	case lacp.Log:
 		b.lacpEvent(e)
+	}
+}
+
+// holdTime is how long nothing is sent when flows move between links that are
+// all good: longer than a frame takes to the partner's stack, and less than the
+// TAP's queue holds.
+const holdTime = 2 * time.Millisecond
+
+// holdFlows keeps flows in order when a port begins or ceases to distribute:
+// the next frame of a flow, on another link, must not overtake the last one. If
+// a link is lost there is nothing to wait for.
+func (b *Bond) holdFlows(s *slave) {
+	if !s.carrier || s.link != monitor.LinkUp || !b.up {
+		return
+	}
+	for _, o := range b.members() {
+		if o != s && o.canTx(policy.LACP) {
+			b.lag.holdUntil = b.now().Add(holdTime)
+			b.wakeAt(b.lag.holdUntil)
+			return
+		}
 	}
 }
 

@@ -275,22 +275,25 @@ func TestLAGFollowsTheAddress(t *testing.T) {
 
 func TestLAGSpeeds(t *testing.T) {
 	back(t, "", "", two, func(a, b *rig) {
-		a.sys.mu.Lock()
-		a.sys.speed[a.sys.indexLocked("eth1")] = monitor.Speed{Mbps: 1000, Duplex: monitor.DuplexFull}
-		a.sys.mu.Unlock()
-		a.must(a.e.Sync(a.t.Context()))
+		is := func(v monitor.Speed) { // eth1's, at both ends
+			for _, r := range []*rig{a, b} {
+				r.sys.mu.Lock()
+				r.sys.speed[r.sys.indexLocked("eth1")] = v
+				r.sys.mu.Unlock()
+				r.must(r.e.Sync(r.t.Context()))
+			}
+		}
+		is(monitor.Speed{Mbps: 1000, Duplex: monitor.DuplexFull})
 		a.must(a.b.SetUp(a.t.Context()))
-		b.must(b.b.SetUp(a.t.Context()))
+		b.must(b.b.SetUp(b.t.Context()))
 		pass(4 * time.Second)
-		expect(t, "one speed at a time", a.distributes("eth0"), true)
+		expect(t, "the fast one alone", a.distributes("eth0"), true)
 		expect(t, "key", a.slave("eth1").AD.Actor.Key, 9)
 		// A NIC that says nothing is believed what it is told to be.
-		a.sys.mu.Lock()
-		a.sys.speed[a.sys.indexLocked("eth1")] = monitor.Speed{}
-		a.sys.mu.Unlock()
-		a.must(a.e.Sync(a.t.Context()))
+		is(monitor.Speed{})
 		expect(t, "unknown", a.slave("eth1").AD.Actor.Key, 1)
 		a.must(a.setSlave("eth1", "speed", "10000"))
+		b.must(b.setSlave("eth1", "speed", "10000"))
 		pass(4 * time.Second)
 		expect(t, "key assumed", a.slave("eth1").AD.Actor.Key, 15)
 		expect(t, "both", a.distributes("eth0", "eth1"), true)

@@ -154,3 +154,31 @@ func TestLAGModeChange(t *testing.T) {
 		expect(t, "slow frames are the host's", r.receive("eth0", slowProto), true)
 	})
 }
+
+// When flows move between good links, what follows waits for what is under way;
+// when a link is lost, nothing waits. What arrives on a link whose partner has
+// said goodbye is delivered for a moment.
+func TestLAGFlowsMoveInOrder(t *testing.T) {
+	back(t, "lacp_rate fast", "lacp_rate fast", []string{"eth0", "eth1", "eth2"}, func(a, b *rig) {
+		up(a, b)
+		pass(time.Second)
+		holds := func() bool { return !a.b.snap.Load().hold.IsZero() }
+		expect(t, "at rest", holds(), false)
+		a.sys.plug("eth2", false)
+		synctest.Wait()
+		expect(t, "a link is lost", holds(), false)
+		a.sys.plug("eth2", true)
+		pass(3 * time.Second)
+		expect(t, "at rest again", holds(), false)
+		done := make(chan error)
+		go func() { done <- b.b.Release(b.t.Context(), "eth0") }()
+		synctest.Wait()
+		expect(t, "the partner takes a link away", holds() && a.distributes("eth1", "eth2"), true)
+		expect(t, "what it sent before is delivered", a.receive("eth0", toBond), true)
+		pass(2 * holdTime)
+		expect(t, "goes on", holds(), false)
+		pass(drainTime)
+		expect(t, "what comes later is not", a.receive("eth0", toBond), false)
+		a.must(<-done)
+	})
+}

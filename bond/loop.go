@@ -105,6 +105,9 @@ func (b *Bond) tick() {
 				b.wakeAt(s.drain)
 			}
 		}
+		if b.lag != nil && b.lag.holdUntil.After(now) {
+			b.wakeAt(b.lag.holdUntil)
+		}
 		b.dirty = true // a drain is over: the snapshot's receive rules change
 	}
 }

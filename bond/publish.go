@@ -29,6 +29,9 @@ func (b *Bond) publish() uint64 {
 	}
 	s.fanout, _ = b.selector.(policy.Fanout)
 	now := b.now()
+	if b.lag != nil && b.up && now.Before(b.lag.holdUntil) {
+		s.hold = b.lag.holdUntil
+	}
 	var here []*slave
 	for _, sl := range b.slaves {
 		s.rx[sl.slot] = b.rxRuleOf(sl, now)
@@ -59,10 +62,10 @@ func (b *Bond) publish() uint64 {
 
 // rxRuleOf applies spec 2.3: in modes with one active slave the others hear
 // nothing for the bond, unless all_slaves_active is set, and in 802.3ad neither
-// do those that don't collect. A slave that is being
+// do those that don't collect, but for a moment. A slave that is being
 // released goes on delivering as before until its socket is closed.
 func (b *Bond) rxRuleOf(s *slave, now time.Time) rxRule {
-	if b.lag != nil && !s.collecting && b.vals.AllSlavesActive == 0 {
+	if b.lag != nil && !s.collecting && !now.Before(s.drain) && b.vals.AllSlavesActive == 0 {
 		return rxInactive
 	}
 	if !b.primaryMode() || s == b.active || b.trying(s) || b.vals.AllSlavesActive != 0 {

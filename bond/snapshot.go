@@ -1,6 +1,8 @@
 package bond
 
 import (
+	"time"
+
 	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -40,6 +42,9 @@ type snapshot struct {
 	offload bool
 	// takeSlow: Slow Protocols frames belong to a control socket (802.3ad).
 	takeSlow bool
+	// hold: flows are about to take other slaves. Nothing is sent before then, or
+	// a later snapshot, so that what is under way arrives first. Zero: go on.
+	hold time.Time
 }
 
 // slaveView is what a transmit worker uses of one slave, by worker number.

@@ -3,6 +3,7 @@ package bond
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/policy"
@@ -51,7 +52,24 @@ func (w *txWorker) run() error {
 	}
 }
 
+// holdStep is how often a worker looks whether it may go on.
+const holdStep = 50 * time.Microsecond
+
+// released returns the snapshot to go on with, when it is time to. What waits
+// meanwhile is in the TAP's queue.
+func (w *txWorker) released(s *snapshot) *snapshot {
+	for time.Now().Before(s.hold) {
+		w.reader.leave()
+		time.Sleep(holdStep)
+		s = w.reader.enter(w.snap)
+	}
+	return s
+}
+
 func (w *txWorker) forward(s *snapshot, pkts []vnet.Packet) {
+	if !s.hold.IsZero() {
+		s = w.released(s)
+	}
 	if !s.up {
 		w.drops.n[policy.TxBondDown].add(uint64(len(pkts)))
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -116,20 +117,16 @@ func TestLAGFailover(t *testing.T) {
 	if labtest.RaceEnabled {
 		rate = 5_000
 	}
-	hit := 0
+	var gaps []time.Duration
 	for i := range pick(6, 20) {
 		cut := i % 2
 		r, err := bench.FailoverGap(t.Context(), bench.FailoverConfig{Lab: p.lab, Link: cut, Rate: rate})
 		p.must(err)
 		if r.CarriedBefore > 0 {
-			hit++
 			t.Log(r)
-			limit := 5 * time.Millisecond
-			if labtest.RaceEnabled {
-				limit = 50 * time.Millisecond
-			}
-			if r.NewLink != 1-cut || r.Flow.Duplicated > 0 || r.Flow.Reordered > 0 || r.OnWire > limit {
-				t.Errorf("cut %d: %v, want the other link within %v", cut, r, limit)
+			gaps = append(gaps, r.OnWire)
+			if r.NewLink != 1-cut || r.Flow.Duplicated > 0 || r.Flow.Reordered > 0 {
+				t.Errorf("cut %d: %v, want the other link", cut, r)
 			}
 		} else if r.Flow.Lost > 0 {
 			t.Errorf("cut %d, which did not carry the flow: %v", cut, r)
@@ -140,8 +137,16 @@ func TestLAGFailover(t *testing.T) {
 		// The LAG was formed before: nobody waits two seconds again.
 		p.formed(start, converge)
 	}
-	if hit == 0 {
-		t.Error("the flow was never on the link that was cut")
+	if len(gaps) == 0 {
+		t.Fatal("the flow was never on the link that was cut")
+	}
+	slices.Sort(gaps)
+	median, limit := gaps[len(gaps)/2], 5*time.Millisecond // as for active-backup
+	if labtest.RaceEnabled {
+		limit = 50 * time.Millisecond
+	}
+	if median > limit {
+		t.Errorf("traffic on the other link after %v (median), want at most %v", median, limit)
 	}
 }
 
@@ -192,7 +197,7 @@ func (p *lagPair) whileForming(start time.Time) {
 			if err != nil {
 				p.t.Error(err)
 			}
-			if sum := r.Receive.Total(); sum.Lost > 0 || sum.Duplicated > 0 {
+			if sum := r.Receive.Total(); sum.Lost > 0 || sum.Duplicated > 0 || sum.Reordered > 0 {
 				p.t.Errorf("while a link comes, %s: %s", [...]string{"A to B", "B to A"}[i], r)
 			}
 		})
