@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapbond/tapbond/internal/labtest"
 	"github.com/tapbond/tapbond/internal/vnet"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/policy"
 )
 
@@ -86,13 +87,24 @@ func TestWorkersNoAllocs(t *testing.T) {
 		h := vnet.Hdr{Flags: vnet.FlagNeedsCsum, CsumStart: 34, CsumOffset: 6}
 		h.Encode(partial[i].Buf)
 	}
-	for _, mode := range []policy.Mode{policy.BalanceRR, policy.ActiveBackup, policy.BalanceXOR, policy.Broadcast} {
+	for _, mode := range []policy.Mode{policy.BalanceRR, policy.ActiveBackup, policy.BalanceXOR, policy.Broadcast, policy.LACP} {
 		s := view(mode, true, sink{}, sink{}, sink{})
 		tx := newTxWorker(0, nil, nil, func(int) {}, 1)
 		tx.forward(s, partial)
 		if n := testing.AllocsPerRun(100, func() { tx.forward(s, partial) }); n != 0 {
 			t.Errorf("%s: transmitting allocates %v times a batch", mode, n)
 		}
+	}
+	lag := view(policy.LACP, true, sink{})
+	lag.takeSlow = true
+	slow := newRxWorker(0, nil, sink{}, nil)
+	slow.slow = newSlowInbox(func() {})
+	mk := lacp.Marker{Type: lacp.MarkerInformation, Port: 1}
+	mixed := append(batchOf(udp4, 16), batchOf(mk.AppendFrame(nil, lacp.MAC{2}), 4)...)
+	mixed = append(mixed, batchOf(slowProto, 4)...)
+	slow.deliver(lag, mixed)
+	if n := testing.AllocsPerRun(100, func() { slow.deliver(lag, mixed) }); n != 0 {
+		t.Errorf("802.3ad: receiving allocates %v times a batch", n)
 	}
 	for _, offload := range []bool{true, false} {
 		s := view(policy.ActiveBackup, offload, sink{})
@@ -105,7 +117,7 @@ func TestWorkersNoAllocs(t *testing.T) {
 }
 
 func BenchmarkForward(b *testing.B) {
-	for _, mode := range []policy.Mode{policy.BalanceRR, policy.ActiveBackup, policy.BalanceXOR, policy.Broadcast} {
+	for _, mode := range []policy.Mode{policy.BalanceRR, policy.ActiveBackup, policy.BalanceXOR, policy.Broadcast, policy.LACP} {
 		b.Run(mode.String(), func(b *testing.B) {
 			s := view(mode, true, sink{}, sink{})
 			w := newTxWorker(0, nil, nil, func(int) {}, 1)
