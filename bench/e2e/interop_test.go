@@ -23,8 +23,8 @@ import (
 // 300, Open vSwitch once a second.
 const convergeForeign = 4 * time.Second
 
-// partner is one of them, with two links to host A's bond.
-type partner interface {
+// stranger is one of them, with two links to host A's bond.
+type stranger interface {
 	// form makes its bond anew. fast and active are what it asks for and how it
 	// begins; odd leaves its second port out of the group.
 	form(fast, active, odd bool)
@@ -43,7 +43,7 @@ type partner interface {
 // foreign is a bed whose links lead to a partner that is not ours.
 type foreign struct {
 	*bed
-	partner
+	stranger
 }
 
 // lab for a partner: frames it hears are whole, as on a wire.
@@ -248,7 +248,7 @@ func TestInteropOpenVSwitch(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	f.partner = &ovsPartner{f, o}
+	f.stranger = &ovsPartner{f, o}
 	f.situations()
 }
 
@@ -336,7 +336,7 @@ func TestInteropKernel(t *testing.T) {
 		}
 	})
 	p := &kernelPartner{f, k}
-	f.partner = p
+	f.stranger = p
 	p.guest("ip link add br0 type bridge; ip link set eth2 master br0 up; ip link set br0 up")
 	f.situations()
 }
