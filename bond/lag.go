@@ -103,7 +103,7 @@ func (b *Bond) decided(e lacp.Effect) {
 	case lacp.SetCollecting:
 		if s := b.slaveByID(int(e.Port)); s != nil {
 			s.collecting, b.dirty = e.On, true
-			if !e.On && s.carrier && b.up { // what the partner sent before is still on its way
+			if !e.On && e.Drain {
 				s.drain = b.now().Add(drainTime)
 				b.wakeAt(s.drain)
 			}

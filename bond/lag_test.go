@@ -225,6 +225,7 @@ func TestLAGSilentPartner(t *testing.T) {
 		expect(t, "3 s are not over", a.distributes("eth0", "eth1"), true)
 		pass(20 * time.Millisecond)
 		expect(t, "3 s are over", a.distributes("eth0"), true)
+		expect(t, "nor is it heard", a.receive("eth1", toBond), false)
 		expect(t, "why", a.slave("eth1").AD.Why != lacp.WhyOK, true)
 		expect(t, "carrier", a.state().Carrier, true)
 	})

@@ -19,6 +19,9 @@ type (
 		Port PortID
 		On   bool
 		Why  string
+		// Drain: the partner, the same as ever, has said that it stops. What it sent
+		// before may still be on its way through the receiver, and is wanted.
+		Drain bool
 	}
 
 	// SendPDU: send a LACPDU on the port, now; SendFailed if it can't be sent.

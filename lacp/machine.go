@@ -278,7 +278,7 @@ func (m *Machine) tell() {
 	for _, p := range m.ports {
 		if c, _ := m.wants(p); c && !p.collectsNow {
 			p.collectsNow = true
-			m.out = append(m.out, SetCollecting{p.id, true, m.muxWhy(p)})
+			m.out = append(m.out, SetCollecting{Port: p.id, On: true, Why: m.muxWhy(p)})
 		}
 	}
 	for _, p := range m.ports {
@@ -325,7 +325,9 @@ func (m *Machine) tellOff(p *port, collect, distribute bool) {
 	}
 	if p.collectsNow && !collect {
 		p.collectsNow = false
-		m.out = append(m.out, SetCollecting{p.id, false, why})
+		m.out = append(m.out, SetCollecting{
+			Port: p.id, Why: why, Drain: m.enabled(p) && p.rx == rxCurrent && p.matched && p.mux == muxAttached,
+		})
 	}
 }
 
