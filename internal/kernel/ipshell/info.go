@@ -53,12 +53,20 @@ var bondEntries = []struct {
 	{"broadcast_neighbor", "broadcast_neighbor", "broadcast_neighbor", 's', true},
 	{"lacp_strict", "lacp_strict", "lacp_strict", 's', true},
 	{"ad_select", "ad_select", "ad_select", 's', false},
+	{"ad_actor_sys_prio", "ad_actor_sys_prio", "ad_actor_sys_prio", 'n', true},
+	{"ad_user_port_key", "ad_user_port_key", "ad_user_port_key", 'n', true},
+	{"ad_actor_system", "ad_actor_system", "ad_actor_system", 's', true},
 	{"tlb_dynamic_lb", "tlb_dynamic_lb", "tlb_dynamic_lb", 'n', false},
 	{"max_links", "max_links", "max_links", 'n', true},
 	{"lacp_fallback", "lacp_fallback", "lacp_fallback", 's', true},
 	{"lacp_fallback_delay", "lacp_fallback_delay", "lacp_fallback_delay", 'n', true},
 	{"offload", "offload", "offload", 's', true},
 	{"queues", "queues", "queues", 'n', true},
+}
+
+// adOnly: shown in that mode alone.
+func adOnly(name string) bool {
+	return name == "ad_actor_sys_prio" || name == "ad_user_port_key" || name == "ad_actor_system"
 }
 
 var defaults = option.Defaults()
@@ -75,7 +83,7 @@ func bondInfo(st *bond.State) []info {
 		v := st.Settings[e.name]
 		o := option.ByName(e.name)
 		unset := v == "" || newer(o) && v == defaults.Word(o.ID, &option.Runtime{}) || e.name == "primary" && !slaves[v]
-		if e.optional && unset {
+		if e.optional && unset || adOnly(e.name) && st.Mode != "802.3ad" {
 			continue
 		}
 		i := info{word: e.word, key: e.key, text: v, json: v}
@@ -92,21 +100,30 @@ func bondInfo(st *bond.State) []info {
 			i.json = nil
 		}
 		out = append(out, i)
+		if e.name == "ad_select" && st.AD != nil {
+			out = append(out, adInfo(st)...)
+		}
 	}
 	return out
 }
 
 // slaveInfo is what ip -d says of a slave.
 func slaveInfo(s *bond.SlaveState) []info {
-	number := func(word string, n any) info {
-		return info{word: word, key: word, text: fmt.Sprint(n), json: json.Number(fmt.Sprint(n))}
-	}
-	word := func(word, v string) info { return info{word, word, v, v} }
-	return []info{
+	out := []info{
 		word("state", s.State), word("mii_status", s.MIIStatus), number("link_failure_count", s.Failures),
 		word("perm_hwaddr", s.PermMAC), number("queue_id", s.QueueID), number("prio", s.Prio),
 	}
+	if s.AD != nil {
+		out = append(out, portInfo(&s.AD.PortState)...)
+	}
+	return out
 }
+
+func number(word string, n any) info {
+	return info{word: word, key: word, text: fmt.Sprint(n), json: json.Number(fmt.Sprint(n))}
+}
+
+func word(word, v string) info { return info{word, word, v, v} }
 
 // text is the words of the details, each followed by a space.
 func text(kind string, list []info) string {

@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/tapbond/tapbond/bond"
 )
 
 // The installed ip prints every link; what it can't know is woven in: flags,
@@ -77,7 +75,7 @@ func (w *weaver) text(in string) string {
 			b = tunInfo.ReplaceAllLiteralString(b, text("bond", bondInfo(st)))
 		} else if st, s := w.slave(name); s != nil {
 			b = flagged(b, m, "SLAVE", st.Name)
-			b = detailed(b, s)
+			b = detailed(b, slaveInfo(s))
 		}
 		out.WriteString(b)
 	}
@@ -105,7 +103,7 @@ func flagList(flags string) []string {
 }
 
 // detailed puts a slave's details behind those of its kind, if there are any.
-func detailed(b string, s *bond.SlaveState) string {
+func detailed(b string, details []info) string {
 	at := generic.FindStringIndex(b)
 	if at == nil {
 		return b
@@ -114,7 +112,7 @@ func detailed(b string, s *bond.SlaveState) string {
 	if strings.Contains(b, "\\") { // -oneline
 		line = "\\"
 	}
-	return b[:at[0]] + line + "    " + text("bond_slave", slaveInfo(s)) + b[at[0]:]
+	return b[:at[0]] + line + "    " + text("bond_slave", details) + b[at[0]:]
 }
 
 // brief weaves the lines of -brief.

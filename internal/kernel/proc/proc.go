@@ -32,9 +32,16 @@ func Text(st *bond.State, release string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Ethernet Channel Bonding Driver: v%s\n\n", release)
 	header(&b, st)
+	if st.AD != nil {
+		aggregation(&b, st)
+	}
 	for i := range st.Slaves {
+		s := &st.Slaves[i]
 		b.WriteByte('\n')
-		slave(&b, &st.Slaves[i])
+		slave(&b, s)
+		if s.AD != nil {
+			port(&b, &s.AD.PortState)
+		}
 	}
 	return b.String()
 }

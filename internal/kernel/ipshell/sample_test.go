@@ -1,0 +1,68 @@
+package ipshell
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tapbond/tapbond/internal/kernel/sample"
+)
+
+// What ip printed of bonds and slaves in every recorded situation, read into a
+// bond's state, is printed as it was.
+func TestSamples(t *testing.T) {
+	dirs, err := os.ReadDir(sample.Dir())
+	if err != nil || len(dirs) < 50 {
+		t.Fatalf("%d situations, %v", len(dirs), err)
+	}
+	for _, d := range dirs {
+		s, err := sample.Load(d.Name(), false)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		wantText, err := s.Text("ip.txt")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		wantTree, err := s.Text("ip.json")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		st := &s.State
+		if got := text("bond", bondInfo(st)); !strings.Contains(wantText, "\n    "+got+"addrgenmode") {
+			t.Errorf("%s: %s is not in\n%s", d.Name(), got, wantText)
+		}
+		for i := range st.Slaves {
+			if got := text("bond_slave", slaveInfo(&st.Slaves[i])); !strings.Contains(wantText, "\n    "+got+"addrgenmode") {
+				t.Errorf("%s: %s is not in\n%s", d.Name(), got, wantText)
+			}
+		}
+		got := map[string]string{"bond0": printed(object{{"info_kind", "bond"}, {"info_data", tree(bondInfo(st))}})}
+		for i := range st.Slaves {
+			sl := &st.Slaves[i]
+			got[sl.Name] = printed(object{{"info_kind", "veth"}, {"info_slave_kind", "bond"}, {"info_slave_data", tree(slaveInfo(sl))}})
+		}
+		for line := range strings.Lines(wantTree) {
+			link, err := parseTree([]byte(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprint(link.(object).get("ifname"))
+			if diff := cmp.Diff(printed(link.(object).get("linkinfo")), got[name]); diff != "" && (name == "bond0" || len(st.Slaves) > 0) {
+				t.Errorf("%s, %s: %s", d.Name(), name, diff)
+			}
+		}
+	}
+}
+
+func printed(v any) string {
+	p := &printer{}
+	p.value(v)
+	return p.String()
+}
