@@ -18,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tapbond/tapbond/bond"
-	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/labtest"
 )
 
@@ -157,7 +156,10 @@ func (b *booth) snap(situation string) {
 		_, text, _ := strings.Cut(b.in(binary+" proc bond0"), "\n")
 		return text
 	})
-	b.eventually(situation+"/sysfs", file("sysfs.txt"), b.sysfs)
+	if _, err := os.Stat(filepath.Join("testdata/situations", situation, "slaves.txt")); err == nil { // none without slaves, or when they changed meanwhile
+		b.eventually(situation+"/slaves", file("slaves.txt"), b.slaveFiles)
+	}
+	b.eventually(situation+"/sysfs", lines(file("sysfs.txt")), b.sysfs)
 	links := []string{"bond0", "eth0", "eth1"}
 	if !strings.HasPrefix(situation, "empty-") { // one without slaves has an address by chance
 		b.eventually(situation+"/addresses", addresses(file("ip.txt")), func() string {
@@ -181,11 +183,35 @@ func (b *booth) snap(situation string) {
 	b.eventually(situation+"/log", file("log.txt"), b.log)
 }
 
-// sysfs is the driver's folder, each file read as `printf 'NAME: '; cat NAME`.
+// sysfs is the driver's folder.
 func (b *booth) sysfs() string {
+	b.t.Helper()
+	return b.in(binary + " file bond0")
+}
+
+// emptyFile is a file with nothing in it, not even the end of its line, as the
+// recordings have it.
+var emptyFile = regexp.MustCompile(`(?m)^(\w+): (\w+: )`)
+
+// lines puts every file on a line of its own.
+func lines(recorded string) string {
+	for {
+		text := emptyFile.ReplaceAllString(recorded, "$1: \n$2")
+		if text == recorded {
+			return text
+		}
+		recorded = text
+	}
+}
+
+// slaveFiles is the driver's folders of the slaves.
+func (b *booth) slaveFiles() string {
+	b.t.Helper()
 	var all strings.Builder
-	for _, f := range option.Files() {
-		all.WriteString(f.Name + ": " + b.in(binary+" file bond0 "+f.Name))
+	for _, s := range []string{"eth0", "eth1"} {
+		for line := range strings.Lines(b.in(binary + " file " + s)) {
+			all.WriteString(s + " bonding_slave/" + line)
+		}
 	}
 	return all.String()
 }
