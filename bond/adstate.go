@@ -1,6 +1,9 @@
 package bond
 
-import "github.com/tapbond/tapbond/lacp"
+import (
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/lacp"
+)
 
 // ADState is the LACP of a bond in mode 802.3ad.
 type ADState struct {
@@ -57,5 +60,21 @@ func (b *Bond) adState(st *State, ports []*slave) {
 		if p := m.Port(lacp.PortID(s.id)); p != nil {
 			st.Slaves[i].AD = &ADPort{PortState: *p, Illegal: p.Counters.ByReason(), Overrun: s.slow.lost()}
 		}
+	}
+}
+
+// adInfo is what the driver's files tell of the active aggregator, nil without one.
+func (b *Bond) adInfo() *option.ADInfo {
+	if b.lag == nil {
+		return nil
+	}
+	m := b.lag.machine.State(b.now())
+	a := m.Aggregator(m.Active)
+	if a == nil {
+		return nil
+	}
+	return &option.ADInfo{
+		Aggregator: uint16(a.ID), NumPorts: uint16(a.NumPorts), ActorKey: a.ActorKey,
+		PartnerKey: a.PartnerKey, PartnerMAC: option.MAC(a.Partner.MAC),
 	}
 }

@@ -140,7 +140,7 @@ func (b *Bond) settings() map[string]string {
 
 // runtime is what the read forms of options need beside the options.
 func (b *Bond) runtime() option.Runtime {
-	rt := option.Runtime{Carrier: b.carrier}
+	rt := option.Runtime{Carrier: b.carrier, AD: b.adInfo()}
 	for _, s := range b.members() {
 		rt.Slaves = append(rt.Slaves, option.Slave{Name: s.name, QueueID: s.queueID})
 	}
