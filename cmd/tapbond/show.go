@@ -16,6 +16,8 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/lacp"
+	"github.com/tapbond/tapbond/policy"
 )
 
 func showCmd() *cobra.Command {
@@ -82,6 +84,9 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 		t.Flush()
 	}
 	showQueueIDs(w, st)
+	if st.AD != nil {
+		showLAG(w, st, now)
+	}
 	showDrops(w, st)
 }
 
@@ -104,6 +109,9 @@ func showQueueIDs(w io.Writer, st *bond.State) {
 func showDrops(w io.Writer, st *bond.State) {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(st.Drops)) {
+		if name == policy.RxSlowProto.String() && st.AD != nil {
+			continue // LACP hears them on a socket of its own: nothing is lost
+		}
 		lines = append(lines, fmt.Sprintf("%s %d", name, st.Drops[name]))
 	}
 	for _, s := range st.Slaves {
@@ -129,6 +137,8 @@ func health(st *bond.State) string {
 		return "administratively down"
 	case len(st.Slaves) == 0:
 		return "no slaves"
+	case up > 0 && st.AD != nil:
+		return healthAD(st)
 	case up == 0:
 		return fmt.Sprintf("FAILED: none of %d slaves is up", len(st.Slaves))
 	case up < len(st.Slaves):
@@ -176,12 +186,15 @@ var shownElsewhere = []string{
 	"arp_interval", "arp_ip_target", "ns_ip6_target", "arp_missed_max", "arp_validate", "arp_all_targets",
 }
 
+// noAddress is ad_actor_system's default.
+var noAddress = lacp.MAC{}.String()
+
 // settingsText are the options that somebody has set to other than the default.
 func settingsText(st *bond.State) string {
 	var words []string
 	for _, o := range option.All() {
 		v := st.Settings[o.Name]
-		if o.Scope != option.ScopeBond || v == "" || v == defaultOf(o) || slices.Contains(shownElsewhere, o.Name) {
+		if o.Scope != option.ScopeBond || v == "" || v == defaultOf(o) || v == noAddress || slices.Contains(shownElsewhere, o.Name) {
 			continue
 		}
 		words = append(words, o.Name+" "+v)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/kernel/sample"
+	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/policy"
 )
 
@@ -145,6 +147,35 @@ func TestOfSlave(t *testing.T) {
 	}
 	if _, ok := OfSlave(change(func(*bond.State) {}), "eth9", time.Now()); ok {
 		t.Error("eth9 is no slave")
+	}
+}
+
+func TestOfSlaveLACP(t *testing.T) {
+	s, err := sample.Load("pcap-lacp-churn", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := s.State
+	st.Up = true
+	p := &st.Slaves[1].AD.PortState
+	p.Why, p.Reason, p.LastRx = lacp.WhyTwoPartners, "another partner than the active aggregator's", time.Now().Add(-time.Second)
+	e, ok := OfSlave([]bond.State{st}, "eth1", time.Now())
+	said := strings.Join(e.Reasons, "\n")
+	if !ok || !strings.HasPrefix(said, "two_partners: another partner") {
+		t.Errorf("the port's own diagnosis is not first: %q", said)
+	}
+	for _, want := range []string{
+		"aggregator 2, but 1 is the active one (ad_select stable)", "from system 65535/02:00:00:00:01:01; the partner's port says: active,short_timeout,aggregating,in_sync",
+		"it says: active,short_timeout,aggregating", "it churns",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("want %q in %q", want, said)
+		}
+	}
+	st.AD.Active, p.LastRx, p.Partner.State, p.Why = 0, time.Time{}, 0, lacp.WhyLinkDown
+	e, _ = OfSlave([]bond.State{st}, "eth1", time.Now())
+	if said = strings.Join(e.Reasons, "\n"); !strings.Contains(said, "no aggregator is active\nit has heard no LACPDU") || strings.Contains(said, "link_down") {
+		t.Errorf("%q", said)
 	}
 }
 

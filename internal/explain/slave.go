@@ -54,7 +54,9 @@ func (e *Slave) reason(st *bond.State, s *bond.SlaveState, now time.Time) {
 	default:
 		e.say("its link is up since %v: %s", since, s.Why)
 	}
-	if st.Mode == "active-backup" {
+	if s.AD != nil {
+		e.lacp(st, s, now)
+	} else if st.Mode == "active-backup" {
 		e.role(st, s, now)
 	} else if s.Carries {
 		e.say("in %s every slave whose link is up carries traffic", st.Mode)
