@@ -14,7 +14,6 @@ type portDiff struct {
 	slave          string
 	actor, partner lacp.Bits // state bits; keep leaves them
 	churn          [2]string // actor's and partner's; "" leaves it
-	why            string
 }
 
 // keep leaves a port's state as it was recorded.
