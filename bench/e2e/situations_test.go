@@ -59,6 +59,17 @@ func newBooth(t *testing.T) *booth {
 // newCables makes a booth without the bridge.
 func newCables(t *testing.T) *booth {
 	t.Helper()
+	b := newSpaces(t)
+	for i := range 2 {
+		b.sh(fmt.Sprintf("ip link add eth%d address 02:00:00:00:00:0%d netns %s type veth peer name s%d address 02:00:00:00:01:0%d netns %s", i, i, b.ns, i, i, b.sw))
+		b.sh(fmt.Sprintf("ip -n %s link set s%d up", b.sw, i))
+	}
+	return b
+}
+
+// newSpaces makes the two namespaces, with nothing in them, and more.
+func newSpaces(t *testing.T, more ...string) *booth {
+	t.Helper()
 	labtest.NeedRoot(t)
 	id := fmt.Sprintf("tbk%d-%d", os.Getpid(), booths.Add(1))
 	b := &booth{t: t, ns: id, sw: id + "s", expect: strings.NewReplacer(
@@ -69,16 +80,13 @@ func newCables(t *testing.T) *booth {
 		t.Fatal(err)
 	}
 	b.env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
-	for _, ns := range []string{b.ns, b.sw} {
-		b.sh("ip netns add " + ns)
+	spaces := []string{b.ns, b.sw}
+	for _, m := range more {
+		spaces = append(spaces, id+m)
 	}
-	t.Cleanup(func() {
-		b.sh("ip netns del " + b.sw)
-		b.sh("ip netns del " + b.ns)
-	})
-	for i := range 2 {
-		b.sh(fmt.Sprintf("ip link add eth%d address 02:00:00:00:00:0%d netns %s type veth peer name s%d address 02:00:00:00:01:0%d netns %s", i, i, b.ns, i, i, b.sw))
-		b.sh(fmt.Sprintf("ip -n %s link set s%d up", b.sw, i))
+	for _, ns := range spaces {
+		b.sh("ip netns add " + ns)
+		t.Cleanup(func() { b.sh("ip netns del " + ns) })
 	}
 	return b
 }
