@@ -206,7 +206,7 @@ func (b *booth) snap(situation string, diffs ...portDiff) {
 		}
 		return sortLines(file("ip.json"), all.String())
 	})
-	b.eventually(situation+"/log", b.heard(file("log.txt")), b.log)
+	b.eventually(situation+"/log", b.compared(file("log.txt")), b.log)
 }
 
 // sysfs is the driver's folder.
@@ -308,8 +308,8 @@ func sortLines(like, text string) string {
 // ownLines are events that the driver says nothing about.
 var ownLines = []string{"bond_up", "bond_down", "mac", "mtu", "option"}
 
-// heard leaves out of a log the lines of events that aren't compared.
-func (b *booth) heard(log string) string {
+// compared leaves out of a log the lines of events that aren't compared.
+func (b *booth) compared(log string) string {
 	if slices.Contains(b.silent, "carrier_up") {
 		log = strings.NewReplacer("bond0: active interface up!\n", "", "bond0: now running without any active interface!\n", "").Replace(log)
 	}
