@@ -54,9 +54,11 @@ type SlaveState struct {
 	Carries   bool   `json:"carries"` // transmits the bond's frames now
 	Speed     uint32 `json:"speed_mbps"`
 	Duplex    string `json:"duplex"`
-	Failures  uint32 `json:"link_failure_count"`
-	PermMAC   string `json:"perm_hwaddr"`
-	QueueID   uint16 `json:"queue_id"`
+	// AssumedMbps is option speed: what Speed is when the NIC reports none.
+	AssumedMbps uint32 `json:"assumed_speed_mbps,omitempty"`
+	Failures    uint32 `json:"link_failure_count"`
+	PermMAC     string `json:"perm_hwaddr"`
+	QueueID     uint16 `json:"queue_id"`
 	// QueueFrames came to the slave because the host mapped them to its queue.
 	QueueFrames uint64    `json:"queue_frames,omitempty"`
 	Prio        int32     `json:"prio"`
@@ -116,7 +118,7 @@ func (b *Bond) state() State {
 		st.Slaves = append(st.Slaves, SlaveState{
 			Name: s.name, Index: s.index, State: state, MIIStatus: s.link.IPString(), Carrier: s.carrier,
 			Carries: b.up && s.canTx(mode) && (mode != policy.ActiveBackup || s == b.active),
-			Speed:   speed.Mbps, Duplex: speed.Duplex.String(), Failures: s.failures,
+			Speed:   speed.Mbps, AssumedMbps: s.assume, Duplex: speed.Duplex.String(), Failures: s.failures,
 			PermMAC: link.MACString(s.permMAC), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
 		})

@@ -13,5 +13,6 @@
 //	batch.go    -batch
 //	weave.go    the text of ip with our bonds woven in
 //	tree.go     JSON that keeps its order
-//	info.go     what ip says of a bond and of a slave
+//	xstats.go   `link xstats`: LACP's counters
+//	info.go info_ad.go   what ip says of a bond and of a slave
 package ipshell

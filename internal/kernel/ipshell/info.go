@@ -116,6 +116,9 @@ func slaveInfo(s *bond.SlaveState) []info {
 	if s.AD != nil {
 		out = append(out, portInfo(&s.AD.PortState)...)
 	}
+	if s.AssumedMbps != 0 { // ours, shown when somebody set it
+		out = append(out, number("speed", s.AssumedMbps))
+	}
 	return out
 }
 

@@ -111,6 +111,8 @@ func (s *Shell) link(ctx context.Context, g *globals, object string, words, whol
 		return s.del(ctx, words[1:], whole)
 	case isShow(verb):
 		return s.show(ctx, g, object, words)
+	case match(verb, "xstats"):
+		return s.xstats(ctx, g, words[1:], whole)
 	}
 	return s.real(ctx, whole...)
 }
