@@ -93,22 +93,33 @@ func (a *asking) must(words string) {
 	}
 }
 
+// situation is what a section of the recordings says its bond is like.
+type situation struct{ up, slaves bool }
+
+func situationOf(section string) situation {
+	return situation{up: strings.Contains(section, "bond up"), slaves: strings.Contains(section, "two slaves")}
+}
+
 // fresh makes bond0 as the recording's section had it.
-func (a *asking) fresh(mode string, up bool) {
+func (a *asking) fresh(mode string, is situation) {
 	a.t.Helper()
 	a.ip("link", "del", "bond0")
 	for _, eth := range []string{"eth0", "eth1"} {
 		a.must("link set " + eth + " down")
 	}
-	if !up {
+	if is == (situation{}) {
 		a.must("link add bond0 type bond mode " + mode)
 		return
 	}
 	a.must("link add bond0 type bond mode " + mode + " miimon 100")
-	for _, eth := range []string{"eth0", "eth1"} {
-		a.must("link set " + eth + " down master bond0")
+	if is.slaves {
+		for _, eth := range []string{"eth0", "eth1"} {
+			a.must("link set " + eth + " down master bond0")
+		}
 	}
-	a.must("link set bond0 up")
+	if is.up {
+		a.must("link set bond0 up")
+	}
 }
 
 // reads is what an option reads, in the words of the recordings.
@@ -207,7 +218,7 @@ func TestAnswersToIP(t *testing.T) {
 			}
 			t.Run(section, func(t *testing.T) {
 				t.Parallel()
-				r := ipReplay{asking: startAsking(t), d: d, section: section, mode: fmt.Sprint(mode), up: strings.Contains(section, "up")}
+				r := ipReplay{asking: startAsking(t), d: d, section: section, mode: fmt.Sprint(mode), is: situationOf(section)}
 				r.run(strings.Split(rest, "\n"))
 			})
 		}
@@ -220,7 +231,7 @@ type ipReplay struct {
 	d       *differences
 	section string
 	mode    string
-	up      bool
+	is      situation
 
 	request   string // the one that isn't judged yet
 	want, got string
@@ -228,7 +239,7 @@ type ipReplay struct {
 }
 
 func (r *ipReplay) run(lines []string) {
-	r.fresh(r.mode, r.up)
+	r.fresh(r.mode, r.is)
 	asked := 0
 	for i, line := range lines {
 		if m := ipRequest.FindStringSubmatch(line); m != nil {
@@ -251,7 +262,7 @@ func (r *ipReplay) run(lines []string) {
 }
 
 func (r *ipReplay) ask(request, want string) {
-	if request == "link set eth1 master bond0" && !r.up {
+	if request == "link set eth1 master bond0" && !r.is.slaves {
 		r.must("link set eth1 up") // the recording did so, too
 	}
 	status, said := r.ip(unquote(request)...)
@@ -275,7 +286,7 @@ func (r *ipReplay) judge() {
 		r.t.Errorf("%s\n$ ip %s\ndriver:  %s\ntapbond: %s", r.section, r.request, r.want, r.got)
 	}
 	if r.changed {
-		r.fresh(r.mode, r.up)
+		r.fresh(r.mode, r.is)
 	}
 	r.request = ""
 }
@@ -310,7 +321,7 @@ func TestAnswersToSysfs(t *testing.T) {
 			t.Run(section, func(t *testing.T) {
 				t.Parallel()
 				a := startAsking(t)
-				a.fresh(fmt.Sprint(mode), strings.Contains(section, "up"))
+				a.fresh(fmt.Sprint(mode), situationOf(section))
 				a.replayWrites(d, section, strings.Split(rest, "\n"))
 			})
 		}

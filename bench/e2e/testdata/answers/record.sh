@@ -1,5 +1,5 @@
 #!/bin/bash
-# record.sh DIR [MODES]: ask the kernel's bonding driver, by ip, what
+# record.sh DIR [MODES [SECTIONS]]: ask the kernel's bonding driver, by ip, what
 # answers_test.go asks tapbond, and write DIR/modeN.txt. Run it as root on a kernel that has the
 # driver (the recordings here are of Linux 6.1.176 with iproute2 6.1.0 in
 # User-Mode Linux), in a namespace without bond0, eth0 and eth1.
@@ -8,19 +8,19 @@
 # option reads afterwards. Every request finds a bond as its section's header
 # says; one that was accepted is followed by a new bond.
 set -u
-out=$1; modes=${2:-0 1 2 3}
+out=$1; modes=${2:-0 1 2 3 4 5 6}; sections=${3:-down-empty up-slaves down-slaves up-empty}
 B=/sys/class/net/bond0/bonding
 ip netns add sw
 
 fresh() { # fresh: bond0 as the section wants it
     ip link del bond0 2>/dev/null
-    if [ $state = down ]; then
+    if [ $section = down-empty ]; then
         ip link add bond0 type bond mode $m
         return
     fi
     ip link add bond0 type bond mode $m miimon 100
-    for i in 0 1; do ip link set eth$i down master bond0; done
-    ip link set bond0 up
+    [ ${section#*-} = empty ] || for i in 0 1; do ip link set eth$i down master bond0; done
+    [ ${section%-*} = down ] || ip link set bond0 up
 }
 ask() { # ask FILE WORDS...: one request and what FILE reads afterwards ("-": nothing)
     local file=$1 text status line; shift
@@ -122,8 +122,13 @@ for m in $modes; do
         ip link add eth$i address 02:00:00:00:00:0$i type veth peer name s$i address 02:00:00:00:01:0$i netns sw
         ip -n sw link set s$i up
     done
-    for state in down up; do
-        [ $state = down ] && echo "# mode $m, bond down, no slaves" || echo "# mode $m, miimon 100, bond up, two slaves"
+    for section in $sections; do
+        case $section in
+        down-empty) echo "# mode $m, bond down, no slaves" ;;
+        up-slaves) echo "# mode $m, miimon 100, bond up, two slaves" ;;
+        down-slaves) echo "# mode $m, miimon 100, bond down, two slaves" ;;
+        up-empty) echo "# mode $m, miimon 100, bond up, no slaves" ;;
+        esac
         for i in 0 1; do ip link set eth$i nomaster; ip link set eth$i down; done 2>/dev/null
         fresh
         questions
