@@ -29,18 +29,19 @@ func NewMacs(bond [6]byte) *Macs { return &Macs{bond: bond} }
 // bond's or another slave's; then one that is a slave's own and that nobody has
 // now. The first slave has its own in any case. The error is a *Clash.
 func (m *Macs) Free(perm [6]byte) (mac [6]byte, err error) {
-	if len(m.list) == 0 || perm != m.bond && !m.taken(perm) {
+	if len(m.list) == 0 || perm != m.bond && !m.Taken(perm) {
 		return perm, nil
 	}
 	for _, a := range m.list {
-		if a.Perm != m.bond && !m.taken(a.Perm) {
+		if a.Perm != m.bond && !m.Taken(a.Perm) {
 			return a.Perm, nil
 		}
 	}
 	return mac, &Clash{MAC: perm}
 }
 
-func (m *Macs) taken(mac [6]byte) bool {
+// Taken reports whether a slave has this address.
+func (m *Macs) Taken(mac [6]byte) bool {
 	return slices.ContainsFunc(m.list, func(a Addr) bool { return a.Now == mac })
 }
 

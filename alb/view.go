@@ -127,3 +127,9 @@ func bucket(ip *IP) (x uint8) {
 	}
 	return x
 }
+
+// Concerns reports whether a frame may be one of address resolution: a cheap
+// question in front of the others.
+func (v *View) Concerns(f *policy.Frame) bool {
+	return f.IsARP() || v.nd && f.EtherType == etherIPv6
+}

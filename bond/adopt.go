@@ -106,7 +106,7 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 		e.s.memory = r.LACP // else the bond was set down meanwhile, and said goodbye
 	}
 	// With other rules the active slave's address is seen to once it is known.
-	if info.MAC != b.mac && b.failOverMAC() == option.FailOverMACNone {
+	if info.MAC != b.mac && b.failOverMAC() == option.FailOverMACNone && b.bal == nil {
 		err = b.sys.SetMAC(info.Index, b.mac)
 		e.s.mac = b.mac
 	}

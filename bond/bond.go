@@ -59,6 +59,9 @@ type Bond struct {
 	steered  []uint16    // queue ids that have their queue
 	steerErr string      // why they haven't
 
+	bal   *balancing    // nil outside balance-tlb and balance-alb
+	noted chan struct{} // capacity 1: a worker has seen address resolution
+
 	forcePrimary bool // primary was just set: it wins the next selection
 	activeSince  time.Time
 	activeWhy    string
@@ -78,6 +81,7 @@ type Bond struct {
 
 	gen     uint64
 	dirty   bool         // state changed since the last snapshot
+	stale   bool         // likewise, of what is not kept for another process
 	retired dropTotals   // drops counted by workers of slaves that have left
 	past    Traffic      // of slaves that have left
 	coming  *SlaveRecord // being enslaved
@@ -132,7 +136,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Bond{
 		engine: e, sys: e.sys, bus: e.bus, dev: dev, index: dev.Index(),
-		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1),
+		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 		name: o.Name, vals: vals,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU,
 	}
@@ -147,6 +151,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	for _, q := range b.rxQueues {
 		b.addWorker(q)
 	}
+	b.setBalance()
 	b.publish()
 	return b, nil
 }

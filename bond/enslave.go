@@ -61,6 +61,7 @@ type enslaving struct {
 	mtu  int
 
 	activeBackup bool
+	balanced     bool    // balance-tlb or -alb: addresses are unique
 	fom          uint32  // fail_over_mac in force
 	others       bool    // the bond has slaves
 	forced       bool    // fail_over_mac must become active
@@ -89,6 +90,7 @@ func (e *enslaving) situation() {
 	e.sit = link.Situation{Bond: b.name, BondIndex: b.index, InUse: b.engine.owns}
 	e.mac, e.mtu = b.mac, b.mtu
 	e.take = b.ownMAC && len(b.slaves) == 0
+	e.balanced = b.bal != nil
 	e.activeBackup, e.fom, e.others = b.vals.Mode == option.ActiveBackup, b.failOverMAC(), len(b.slaves) > 0
 }
 
@@ -196,11 +198,15 @@ func (e *enslaving) join() {
 		s.tx = append(s.tx, new(traffic))
 	}
 	s.rx = newRxWorker(s.slot, s.port, b.rxQueues[s.slot%len(b.rxQueues)], &b.snap)
+	s.rx.notes.wake = b.noteWake
 	s.rxDone = make(chan struct{})
 	s.slow = newSlowInbox(func() { b.box.post(func() { b.hear(s) }) })
 	s.rx.slow = s.slow
 	s.fresh = true
 	b.slaves = append(b.slaves, s)
+	if b.bal != nil {
+		b.joinMACs(s)
+	}
 	b.dirty = true
 	s.since = b.now()
 	if e.forced {
@@ -265,7 +271,7 @@ func (b *Bond) backup(s *slave) bool {
 	if b.lag != nil {
 		return !s.distributing
 	}
-	return b.primaryMode() && s != b.active
+	return b.hasBackups() && s != b.active
 }
 
 func enslaveText(backup bool, l monitor.Link) string {

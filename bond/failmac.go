@@ -41,6 +41,9 @@ func (b *Bond) planMACs(old, next *slave) []macMove {
 	if next == nil {
 		return nil
 	}
+	if b.bal != nil {
+		return b.activateMACs(next)
+	}
 	var moves []macMove
 	move := func(s *slave, mac [6]byte) {
 		s.mac = mac
@@ -144,6 +147,9 @@ func (b *Bond) macRefused(m macMove, err error) {
 // finds out whether it can have any but its own.
 func (e *enslaving) setMAC(info link.Info) error {
 	b := e.b
+	if e.balanced {
+		return e.uniqueMAC(info)
+	}
 	e.slaveMAC = info.MAC
 	switch e.fom {
 	case option.FailOverMACActive:

@@ -21,6 +21,9 @@ func (b *Bond) primaryMode() bool {
 	return false
 }
 
+// hasBackups: the slaves beside the active one carry nothing.
+func (b *Bond) hasBackups() bool { return policy.Mode(b.vals.Mode) == policy.ActiveBackup }
+
 // reselect chooses the active slave anew and makes it so; then the bond's
 // carrier follows. Modes without backups keep an active slave too, silently:
 // balance-rr sends IGMP on it.
@@ -116,6 +119,9 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 	// The new path is in force before anything is announced on it.
 	moves := b.planMACs(old, next)
 	b.publish()
+	if b.bal != nil {
+		b.balanceMoved()
+	}
 	if len(moves) == 0 {
 		b.startNotify()
 		b.startRejoin()

@@ -93,6 +93,12 @@ func (b *Bond) tapFilter() (nic.Membership, error) {
 	if err != nil {
 		return nic.Membership{}, err
 	}
+	// Any slave may be sent what is for another one of them, or for the bond.
+	_ = b.call(func() {
+		if b.bal != nil {
+			unicast = append(unicast, b.ourAddresses(b.now())...)
+		}
+	})
 	return nic.Membership{Unicast: unicast, Multicast: multicast, Promisc: info.Promisc, AllMulti: info.AllMulti}, nil
 }
 
@@ -133,6 +139,7 @@ func (b *Bond) followTAP() {
 	}
 	b.findPaths() // before the bond is seen to be up, and asks
 	targets, err := announce.Targets(b.sys, b.index)
+	b.followUppers(info.MAC)
 	var slaves []*slave
 	var mac [6]byte
 	var mtu int
@@ -225,6 +232,10 @@ func (b *Bond) followMAC(slaves []*slave, old, mac [6]byte) {
 		_ = b.sys.SetMAC(b.index, old)
 		return
 	}
+	var balanced bool
+	if _ = b.call(func() { balanced = b.bal != nil }); balanced {
+		slaves = nil // they have addresses of their own
+	}
 	for i, s := range slaves {
 		err := b.sys.SetMAC(s.index, mac)
 		if err == nil {
@@ -239,6 +250,9 @@ func (b *Bond) followMAC(slaves []*slave, old, mac [6]byte) {
 	}
 	_ = b.call(func() {
 		b.mac, b.ownMAC, b.dirty = mac, false, true
+		if b.bal != nil {
+			b.balanceMAC(mac)
+		}
 		for _, s := range slaves {
 			s.mac = mac
 		}

@@ -33,7 +33,7 @@ func (b *Bond) cameUp(s *slave, seq int, speed monitor.Speed) {
 	if s.upSeq != seq || s.upSeen == seq || !s.carrier {
 		return
 	}
-	s.upSeen, s.speed = seq, speed
+	s.upSeen, s.speed, b.dirty = seq, speed, true
 	b.stepMII(monitor.Carrier{ID: s.id, Up: true})
 }
 
@@ -88,6 +88,9 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 	s.link, s.since = e.To, b.now()
 	b.dirty = true
 	defer b.linkLACP(s) // behind the line that says why
+	if b.bal != nil {
+		b.relearn()
+	}
 	ms := e.Delay.Milliseconds()
 	switch e.To {
 	case monitor.LinkFail:
@@ -134,7 +137,7 @@ func (b *Bond) linkEvent(s *slave, e monitor.Effect, kind, msg string) {
 // role is the kernel's word in front of "interface" in messages.
 func (b *Bond) role(s *slave) string {
 	switch {
-	case !b.primaryMode():
+	case !b.hasBackups():
 		return ""
 	case s == b.active:
 		return "active "

@@ -21,6 +21,9 @@ func (b *Bond) run() {
 				fn()
 				b.settle()
 			}
+		case <-b.noteChan():
+			b.readNotes()
+			b.settle()
 		case <-timer.C:
 			b.tick()
 			b.settle()
@@ -33,8 +36,12 @@ func (b *Bond) run() {
 
 // settle lets the workers see what changed.
 func (b *Bond) settle() {
-	if b.dirty && !b.ended {
+	switch {
+	case b.ended:
+	case b.dirty:
 		b.publish()
+	case b.stale:
+		b.view()
 	}
 }
 
@@ -69,6 +76,9 @@ func (b *Bond) arm(timer *time.Timer) {
 		earlier(b.proberNext())
 		earlier(b.notifier.Next())
 		earlier(b.rejoin.Next())
+		if b.bal != nil {
+			earlier(b.balanceNext(), true)
+		}
 	}
 	wait := time.Hour
 	if !at.IsZero() {
@@ -98,11 +108,16 @@ func (b *Bond) tick() {
 	b.tickProber(now)
 	b.stepNotify(now)
 	b.stepRejoin(now)
+	if b.bal != nil && b.up {
+		b.balanceTick(now)
+	}
 	if !b.wake.IsZero() && !b.wake.After(now) {
 		b.wake = time.Time{}
 		for _, s := range b.slaves {
-			if s.drain.After(now) {
-				b.wakeAt(s.drain)
+			for _, t := range []time.Time{s.drain, s.oldUntil} {
+				if t.After(now) {
+					b.wakeAt(t)
+				}
 			}
 		}
 		if b.lag != nil && b.lag.holdUntil.After(now) {

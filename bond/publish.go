@@ -7,12 +7,23 @@ import (
 	"github.com/tapbond/tapbond/policy"
 )
 
-// publish builds the snapshot of the present state and hands it to the
-// workers. It returns the new generation.
+// publish hands the workers a snapshot of the present state, which is soon kept
+// too. It returns the new generation.
 func (b *Bond) publish() uint64 {
-	b.gen++
 	b.dirty = false
+	b.engine.keep.kick()
+	return b.view()
+}
+
+// view is publish for what another process would not have to know.
+func (b *Bond) view() uint64 {
+	b.gen++
+	b.stale = false
 	mode := policy.Mode(b.vals.Mode)
+	now := b.now()
+	if b.bal != nil {
+		b.balanceSlaves(now)
+	}
 	s := &snapshot{
 		gen:      b.gen,
 		up:       b.up,
@@ -25,10 +36,10 @@ func (b *Bond) publish() uint64 {
 			Active:          -1,
 			Hash:            policy.HashPolicy(b.vals.XmitHashPolicy),
 			PacketsPerSlave: uint32(b.vals.PacketsPerSlave),
+			MAC:             b.mac,
 		},
 	}
 	s.fanout, _ = b.selector.(policy.Fanout)
-	now := b.now()
 	if b.lag != nil && b.up && now.Before(b.lag.holdUntil) {
 		s.hold = b.lag.holdUntil
 	}
@@ -55,8 +66,10 @@ func (b *Bond) publish() uint64 {
 		s.slaves = append(s.slaves, slaveView{slot: sl.slot, index: sl.index, writers: sl.writers, tx: sl.tx})
 	}
 	s.steer = b.steerTable(here, s.pol.Slaves)
+	if b.bal != nil {
+		b.balanceView(s)
+	}
 	b.snap.Store(s)
-	b.engine.keep.kick()
 	return b.gen
 }
 
@@ -70,6 +83,9 @@ func (b *Bond) rxRuleOf(s *slave, now time.Time) rxRule {
 	}
 	if !b.primaryMode() || s == b.active || b.trying(s) || b.vals.AllSlavesActive != 0 {
 		return rxActive
+	}
+	if policy.Mode(b.vals.Mode) == policy.BalanceALB {
+		return rxUnicast
 	}
 	if now.Before(s.drain) {
 		return rxDrain

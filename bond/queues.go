@@ -61,6 +61,7 @@ func (b *Bond) steerQueues() {
 func (b *Bond) addWorker(q tap.Queue) *txWorker {
 	i := len(b.tx)
 	w := newTxWorker(i, q, &b.snap, b.sys.CheckCarrier, uint64(b.now().UnixNano())+uint64(i))
+	w.notes.wake = b.noteWake
 	b.tx = append(b.tx, w)
 	for _, s := range b.slaves {
 		s.writers = append(s.writers, s.port.Writer())

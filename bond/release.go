@@ -176,6 +176,9 @@ func (b *Bond) leave(s *slave) {
 	} else {
 		b.updateCarrier()
 	}
+	if b.bal != nil {
+		b.leaveMACs(s)
+	}
 	if !b.primaryMode() && b.lag == nil && b.up && b.vals.NumGratArp > 0 {
 		b.speakElsewhere()
 	}

@@ -21,9 +21,12 @@ type rxWorker struct {
 	seen   counter // frames read, delivered or not: the ARP monitor's and poller's view
 	drops  drops
 
-	slow *slowInbox // for Markers: they must not overtake the data before them
-	out  []vnet.Packet
-	seg  *vnet.Segmenter
+	slow  *slowInbox // for Markers: they must not overtake the data before them
+	frame policy.Frame
+	notes noteRing // balance-alb
+
+	out []vnet.Packet
+	seg *vnet.Segmenter
 }
 
 func newRxWorker(slot int, port vnet.Reader, tap vnet.Writer, snap *atomic.Pointer[snapshot]) *rxWorker {
@@ -65,6 +68,10 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 			if why == policy.RxSlowProto && lacp.IsMarker(p.Frame()) {
 				w.marker(p.Frame())
 			}
+			continue
+		}
+		if s.balance != nil && !w.settle(s, rule, p.Frame()) {
+			w.drops.n[policy.RxInactive].add(1)
 			continue
 		}
 		// What the TAP can't be told is completed in software: everything in
@@ -119,6 +126,14 @@ func receive(s *snapshot, rule rxRule, b []byte) policy.Reason {
 	}
 	switch rule {
 	case rxActive:
+	case rxUnicast:
+		if b[0]&1 == 0 {
+			break
+		}
+		if linkLocal(b) {
+			return policy.RxLinkLocal
+		}
+		return policy.RxInactive
 	case rxDrain:
 		if b[0]&1 != 0 {
 			return policy.RxInactive
@@ -129,7 +144,7 @@ func receive(s *snapshot, rule rxRule, b []byte) policy.Reason {
 		}
 		return policy.RxInactive
 	}
-	if [6]byte(b[6:12]) == s.mac {
+	if src := [6]byte(b[6:12]); src == s.mac || s.balance != nil && s.balance.isOurs(src) {
 		return policy.RxOwnSource
 	}
 	return policy.None

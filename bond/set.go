@@ -134,6 +134,7 @@ func (b *Bond) carryOut(e option.Effect) {
 	switch e := e.(type) {
 	case option.ModeChanged:
 		b.setMode(policy.Mode(e.To))
+		b.setBalance()
 	case option.DatapathChanged:
 		b.selector = b.selectorFor()
 		b.configureLACP()
@@ -162,7 +163,7 @@ func (b *Bond) carryOut(e option.Effect) {
 		}
 	case option.SetSpeed:
 		if s := b.slaveByName(e.Slave); s != nil {
-			s.assume = e.Mbps
+			s.assume, b.dirty = e.Mbps, true
 			b.linkLACP(s)
 			b.wantTAP()
 		}

@@ -25,13 +25,16 @@ type slave struct {
 	mtu     int
 
 	// The NIC's sockets and filter; fixed, closed after the slave has left.
-	port    nic.Port
-	control nic.ControlPort
-	shield  Shield
-	writers []vnet.Writer // one per transmit worker
-	tx      []*traffic    // likewise
-	rx      *rxWorker
-	rxDone  chan struct{} // closed when rx has ended
+	port     nic.Port
+	control  nic.ControlPort
+	shield   Shield
+	writers  []vnet.Writer // one per transmit worker
+	tx       []*traffic    // likewise
+	rx       *rxWorker
+	oldMAC   [6]byte       // that it had before, in balance-tlb and -alb,
+	oldUntil time.Time     // and until when frames to it are still taken
+	relayed  traffic       // host's frames that the control goroutine has sent
+	rxDone   chan struct{} // closed when rx has ended
 
 	slow *slowInbox // Slow Protocols frames that it received
 
@@ -93,7 +96,10 @@ func (t *Traffic) add(o Traffic) {
 
 // traffic sums what all workers moved for the slave.
 func (s *slave) traffic() Traffic {
-	t := Traffic{RxFrames: s.rx.count.frames.value(), RxOctets: s.rx.count.octets.value()}
+	t := Traffic{
+		TxFrames: s.relayed.frames.value(), TxOctets: s.relayed.octets.value(),
+		RxFrames: s.rx.count.frames.value(), RxOctets: s.rx.count.octets.value(),
+	}
 	for _, w := range s.tx {
 		t.TxFrames += w.frames.value()
 		t.TxOctets += w.octets.value()

@@ -19,6 +19,8 @@ const (
 	// rxDrain: was active until a moment ago. Unicast that was on its way is
 	// still ours; broadcast and multicast come from the new active slave.
 	rxDrain
+	// rxUnicast: a backup of balance-alb, whose clients send to its address.
+	rxUnicast
 	// rxActive: everything is delivered.
 	rxActive
 )
@@ -40,6 +42,8 @@ type snapshot struct {
 	// offload: frames cross with live virtio-net headers; else what goes to
 	// the TAP must be finished first.
 	offload bool
+	// balance is there in balance-tlb and balance-alb.
+	balance *balanceView
 	// takeSlow: Slow Protocols frames belong to a control socket (802.3ad).
 	takeSlow bool
 	// hold: flows are about to take other slaves. Nothing is sent before then, or

@@ -42,6 +42,8 @@ type State struct {
 	// has set any.
 	QueueIDs   string `json:"queue_ids,omitempty"`
 	Generation uint64 `json:"generation"`
+	// Balance tells of balance-tlb and -alb, nil in other modes.
+	Balance *BalanceState `json:"balance,omitempty"`
 }
 
 // SlaveState is one slave in a State.
@@ -58,6 +60,7 @@ type SlaveState struct {
 	AssumedMbps uint32 `json:"assumed_speed_mbps,omitempty"`
 	Failures    uint32 `json:"link_failure_count"`
 	PermMAC     string `json:"perm_hwaddr"`
+	MAC         string `json:"hwaddr"` // that it has now, or is about to be given
 	QueueID     uint16 `json:"queue_id"`
 	// QueueFrames came to the slave because the host mapped them to its queue.
 	QueueFrames uint64    `json:"queue_frames,omitempty"`
@@ -119,12 +122,13 @@ func (b *Bond) state() State {
 			Name: s.name, Index: s.index, State: state, MIIStatus: s.link.IPString(), Carrier: s.carrier,
 			Carries: b.up && s.canTx(mode) && (mode != policy.ActiveBackup || s == b.active),
 			Speed:   speed.Mbps, AssumedMbps: s.assume, Duplex: speed.Duplex.String(), Failures: s.failures,
-			PermMAC: link.MACString(s.permMAC), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
+			PermMAC: link.MACString(s.permMAC), MAC: link.MACString(s.mac), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
 		})
 	}
 	b.adState(&st, shown)
 	st.Drops = drops.byName()
+	st.Balance = b.balanceState()
 	return st
 }
 

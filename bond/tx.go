@@ -25,6 +25,7 @@ type txWorker struct {
 
 	frame  policy.Frame
 	policy *policy.Queue
+	notes  noteRing        // balance-alb
 	lists  [][]vnet.Packet // frames of the batch, by position in the snapshot
 	fan    []int
 }
@@ -79,6 +80,9 @@ func (w *txWorker) forward(s *snapshot, pkts []vnet.Packet) {
 	if w.id < len(s.steer) {
 		steer = s.steer[w.id]
 	}
+	if s.balance != nil && w.id < len(s.balance.loads) {
+		w.policy.Load = s.balance.loads[w.id]
+	}
 	for i := range pkts {
 		p := &pkts[i]
 		if !w.frame.Decode(p.Frame()) {
@@ -88,6 +92,10 @@ func (w *txWorker) forward(s *snapshot, pkts []vnet.Packet) {
 		vnet.FixHdrLen(p)
 		if steer >= 0 {
 			w.lists[steer] = append(w.lists[steer], *p)
+			continue
+		}
+		if s.balance != nil {
+			w.spread(s, p)
 			continue
 		}
 		if s.fanout != nil {

@@ -49,6 +49,19 @@ func (alb) Select(s *Snapshot, q *Queue, f *Frame) (int, Reason) {
 	return s.spread(q, f, xorOctets(to))
 }
 
+// Bucket returns the bucket of a frame of the bond's own in balance-tlb or
+// balance-alb, false if it isn't balanced and the active slave takes it.
+func (f *Frame) Bucket(m Mode, p HashPolicy) (bucket uint8, ok bool) {
+	if len(f.b) < etherHeader {
+		return 0, false
+	}
+	if m == BalanceALB {
+		to, ok := f.albBalanced()
+		return uint8(xorOctets(to)), ok
+	}
+	return uint8(f.Hash(p)), f.tlbBalanced()
+}
+
 // spread picks by the table, or, if flows are not moved by their load, as
 // balance-xor does.
 func (s *Snapshot) spread(q *Queue, f *Frame, hash uint32) (int, Reason) {

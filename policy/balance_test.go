@@ -68,6 +68,9 @@ func TestWhatIsBalanced(t *testing.T) {
 	} {
 		for m, want := range map[Mode]bool{BalanceTLB: c.tlb, BalanceALB: c.alb} {
 			s, q, f := balanced(Layer34), NewQueue(1), decoded(t, c.frame)
+			if b, ok := f.Bucket(m, Layer34); f.Src() == ownMAC && (ok != want || ok && len(c.frame) > 0 && s.Table[b] < 0) {
+				t.Errorf("%v, %s: bucket %d, %v", m, c.name, b, ok)
+			}
 			i, why := selector(t, m).Select(s, q, f)
 			if why != None || (i != s.Active) != want {
 				t.Errorf("%v, %s: slave %d, %v; balanced should be %v", m, c.name, i, why, want)
@@ -90,6 +93,9 @@ func TestBuckets(t *testing.T) {
 		for m, bucket := range map[Mode]uint8{BalanceTLB: uint8(f.Hash(p)), BalanceALB: to} {
 			s, q := balanced(p), NewQueue(1)
 			i, _ := selector(t, m).Select(s, q, f)
+			if b, ok := f.Bucket(m, p); !ok || b != bucket {
+				t.Errorf("%v, %v: bucket %d, %v", m, p, b, ok)
+			}
 			if i != int(s.Table[bucket]) || q.Load[bucket] == 0 {
 				t.Errorf("%v, %v: slave %d, bucket %d is on %d and counted %d", m, p, i, bucket, s.Table[bucket], q.Load[bucket])
 			}

@@ -101,7 +101,7 @@ func TestPlannedChangesLoseNothing(t *testing.T) {
 	for _, mode := range modes() {
 		t.Run(mode, func(t *testing.T) {
 			b := start(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, "mode "+mode+" miimon 100 xmit_hash_policy layer3+4")
-			if mode == "active-backup" {
+			if mode == "active-backup" || mode == "balance-tlb" || mode == "balance-alb" {
 				b.undisturbed(mode, "set active_slave", func() { b.do("set", "bond0", "active_slave", "eth1") })
 				b.undisturbed(mode, "and back", func() { b.do("set", "bond0", "active_slave", "eth0") })
 			}

@@ -186,4 +186,6 @@ func (b *bed) until(what string, ok func(bond.State) bool) bond.State {
 	}
 }
 
-func modes() []string { return []string{"balance-rr", "active-backup", "balance-xor", "broadcast"} }
+func modes() []string {
+	return []string{"balance-rr", "active-backup", "balance-xor", "broadcast", "balance-tlb", "balance-alb"}
+}

@@ -23,6 +23,7 @@ type Lab struct {
 	Switch *Host
 
 	links []*Link
+	more  []*Host
 	owned bool     // Close removes it
 	lock  *os.File // held while owned
 
@@ -254,6 +255,10 @@ func (l *Lab) Keep() {
 }
 
 func (l *Lab) closeHosts() {
+	for _, h := range l.more {
+		h.close()
+	}
+	l.more = nil
 	for _, h := range []**Host{&l.A, &l.B, &l.Wire, &l.Switch} {
 		if *h != nil {
 			(*h).close()

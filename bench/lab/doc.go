@@ -27,6 +27,7 @@
 //	process.go   Process: a program with captured output, and waiting for a line
 //	veth.go      veth pairs with chosen interface indexes
 //	bridge.go    the switches
+//	more.go      further hosts behind a switch
 //	address.go   addresses and permanent neighbours
 //	link.go      Link: one cable, and its carrier
 //	wire.go      the redirect between the two ends in Wire

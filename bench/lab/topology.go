@@ -136,4 +136,5 @@ const (
 	indexHost   = 500 // B.eth0 and Switch.h0
 	indexBridge = 600 // Switch.brI
 	indexTrunk  = 700 // Switch.tI and uI
+	indexMore   = 800 // Switch.mI and the eth0 behind it
 )

@@ -156,6 +156,7 @@ var setters = map[ID]func(*txn, *change) *failure{
 	Speed:           setSpeed,
 
 	XmitHashPolicy:    setDatapath,
+	ALBIPv6:           setDatapath,
 	PacketsPerSlave:   setDatapath,
 	BroadcastNeighbor: setDatapath,
 	MinLinks:          setCarrier,

@@ -144,15 +144,15 @@ func TestRefusals(t *testing.T) {
 			ip:   "Error: unknown option, did you mean miimon?.",
 		},
 		{
-			name: "not there yet: a mode", request: "mode balance-alb", errno: syscall.EOPNOTSUPP,
-			text: "bond0: option mode: not supported yet", ip: "Error: option mode: not supported yet.",
+			name: "one of ours, a bad value", request: "mode balance-alb alb_ipv6 maybe", errno: syscall.EINVAL,
+			text: "bond0: option alb_ipv6: invalid value (maybe)", ip: "Error: invalid option value.",
 		},
 		{
-			name: "not there yet: a number", request: "lp_interval 5", errno: syscall.EOPNOTSUPP,
-			text: "bond0: option lp_interval: not supported yet", ip: "Error: option lp_interval: not supported yet.",
+			name: "one of ours, in another mode", request: "mode balance-tlb alb_ipv6 on", errno: syscall.EACCES,
+			text: "bond0: option alb_ipv6: mode dependency failed, not supported in mode balance-tlb(5)", ip: "Error: option not supported in mode.",
 		},
 		{
-			name: "the driver's refusals come first", request: "lp_interval 5 miimon x", errno: syscall.EINVAL,
+			name: "one bad value of two", request: "resend_igmp 5 miimon x", errno: syscall.EINVAL,
 			text: "bond0: option miimon: invalid value (x)", ip: "Error: invalid option value.",
 		},
 		{

@@ -273,6 +273,12 @@ var table = []Option{
 		field: func(v *Values) *uint32 { return &v.LACPFallbackDelay },
 	},
 	{
+		ID: ALBIPv6, Name: "alb_ipv6", IPName: "alb_ipv6", Read: ReadNamed, Values: offDefaultOn,
+		Modes: modes(BalanceALB), Since: "tapbond",
+		Help:  "balance what is received over IPv6 too, by neighbour advertisements (balance-alb)",
+		field: func(v *Values) *uint32 { return &v.ALBIPv6 },
+	},
+	{
 		ID: Offload, Name: "offload", IPName: "offload", Read: ReadNamed,
 		Values: []Value{
 			{Name: "off", N: OffloadOff}, {Name: "on", N: OffloadOn}, {Name: "auto", N: OffloadAuto, Default: true},
@@ -309,6 +315,6 @@ var table = []Option{
 	{
 		ID: Speed, Name: "speed", IPName: "speed", Scope: ScopeSlave,
 		Max: maxInt, Unit: "Mb/s", Modes: AllModes, Since: "tapbond",
-		Help: "speed assumed when the NIC reports none; 0 assumes nothing",
+		Help: "speed assumed when the NIC reports none, and by balance-tlb and -alb in any case; 0 assumes nothing",
 	},
 }

@@ -3,7 +3,7 @@ package option
 // ID names an option. Its order means nothing and it is never stored.
 type ID uint8
 
-// The options, by the driver's names; the last eight are tapbond's own.
+// The options, by the driver's names; the last nine are tapbond's own.
 const (
 	_ ID = iota
 	Mode
@@ -46,6 +46,7 @@ const (
 	MaxLinks
 	LACPFallback
 	LACPFallbackDelay
+	ALBIPv6
 	Offload
 	Queues
 	Speed

@@ -2,13 +2,8 @@ package option
 
 // notYet lists the options whose behaviour the engine lacks, with the values
 // it lacks; nil stands for every value but the default. Deleting a line is all
-// it takes to release an option.
-var notYet = map[ID][]uint32{
-	Mode: {BalanceTLB, BalanceALB},
-
-	LPInterval:   nil,
-	TLBDynamicLB: nil,
-}
+// it takes to release an option. At present there are none.
+var notYet = map[ID][]uint32{}
 
 // Supported reports whether the engine does what o promises when it is set
 // to n. For raw options n is 0 for the default and 1 for anything else.

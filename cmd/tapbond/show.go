@@ -87,6 +87,7 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 	if st.AD != nil {
 		showLAG(w, st, now)
 	}
+	showBalance(w, st, now)
 	showDrops(w, st)
 }
 

@@ -69,7 +69,7 @@ func Choose(st *bond.State, f Flow) (Choice, error) {
 			c.Hash = &w
 		}
 	}
-	c.decide(st)
+	c.decide(st, &frame, own)
 	if c.Hash != nil && f.DstMAC == [6]byte{} && (own == policy.Layer2 || own == policy.Layer23) {
 		return c, fmt.Errorf("%s hashes the destination's hardware address, which is not known: give it with dst-mac", own)
 	}
@@ -77,7 +77,7 @@ func Choose(st *bond.State, f Flow) (Choice, error) {
 }
 
 // decide says who carries the flow in the bond's mode.
-func (c *Choice) decide(st *bond.State) {
+func (c *Choice) decide(st *bond.State, frame *policy.Frame, own policy.HashPolicy) {
 	switch {
 	case !st.Up:
 		c.Why = "the bond is down: nothing is sent"
@@ -91,6 +91,7 @@ func (c *Choice) decide(st *bond.State) {
 		c.Why = "each slave in turn, " + st.Settings["packets_per_slave"] + " frames at a time"
 	case st.Mode == "broadcast":
 		c.Why = "every frame goes out on all usable slaves"
+	case st.Balance != nil && c.balance(st, frame, own):
 	default:
 		n := len(c.Usable)
 		c.Slave = c.Usable[c.Hash.Hash%uint32(n)]
@@ -102,6 +103,32 @@ func (c *Choice) decide(st *bond.State) {
 	if c.Hash == nil {
 		c.Policies = nil
 	}
+}
+
+// balance says who carries the flow in balance-tlb and balance-alb; false:
+// it is as in balance-xor.
+func (c *Choice) balance(st *bond.State, frame *policy.Frame, own policy.HashPolicy) bool {
+	mode, err := policy.ParseMode(st.Mode)
+	if err != nil {
+		return false
+	}
+	bucket, ok := frame.Bucket(mode, own)
+	switch {
+	case !ok:
+		c.Slave, c.Why, c.Hash = st.Active, "this kind of frame is not balanced: the active slave carries it", nil
+	case int(bucket) < len(st.Balance.Placed):
+		c.Slave = st.Balance.Placed[bucket]
+		if mode == policy.BalanceALB {
+			c.Hash = nil
+			c.Why = fmt.Sprintf("the octets of the destination address make bucket %d, which is on %s now", bucket, c.Slave)
+			break
+		}
+		c.Why = fmt.Sprintf("hash %d makes bucket %d, which is on %s now", c.Hash.Hash, bucket, c.Slave)
+		c.Policies = nil // what others would choose is not what another setting would
+	default:
+		return false
+	}
+	return true
 }
 
 // Write prints a Choice for people.
