@@ -182,3 +182,23 @@ func TestLAGFlowsMoveInOrder(t *testing.T) {
 		a.must(<-done)
 	})
 }
+
+// A goodbye that has to wait for the limit of three LACPDUs a second is waited
+// for: until the partner has heard it, what it sends is delivered.
+func TestLAGReleaseWaitsForItsGoodbye(t *testing.T) {
+	back(t, "lacp_rate fast", "lacp_rate fast", []string{"eth0", "eth1", "eth2"}, func(a, b *rig) {
+		a.must(a.b.SetUp(a.t.Context()))
+		pass(380 * time.Millisecond)
+		b.must(b.b.SetUp(b.t.Context()))
+		pass(2250 * time.Millisecond) // three have just been sent
+		expect(t, "formed", a.distributes(a.names()...) && b.distributes(b.names()...), true)
+		done := make(chan error)
+		go func() { done <- a.b.Release(a.t.Context(), "eth1") }()
+		pass(300 * time.Millisecond)
+		expect(t, "not yet heard", b.slave("eth1").Carries, true)
+		expect(t, "delivered", a.receive("eth1", toBond), true)
+		expect(t, "sent on", slices.Contains(a.transmit(toPeer), "eth1"), false)
+		a.must(<-done)
+		expect(t, "heard", b.slave("eth1").Carries, false)
+	})
+}

@@ -180,6 +180,10 @@ func TestLAGPlannedChanges(t *testing.T) {
 		p.undisturbed("802.3ad", "release", func() { p.do("release", "bond0", "eth1") })
 		start := time.Now()
 		p.undisturbed("802.3ad", "enslave", func() { p.do("enslave", "bond0", "eth1") })
+		if t.Failed() {
+			t.Logf("the peer: %+v, %+v", p.peer.state().Drops, p.peer.state().Slaves)
+			t.Logf("ours: %+v, %+v", p.state().Drops, p.state().Slaves)
+		}
 		p.whileForming(start)
 	}
 }
@@ -202,7 +206,7 @@ func (p *lagPair) whileForming(start time.Time) {
 			}
 		})
 	}
-	p.formed(start, converge)
+	p.formed(start, converge+500*time.Millisecond) // the release's words count against the limit
 	pause(p.t, 50*time.Millisecond)
 	stop()
 	wg.Wait()
