@@ -124,7 +124,10 @@ func (m *Machine) compare(c *aggregator, cw worth, best *aggregator, bw worth) (
 			return n, "more links"
 		}
 	}
-	return cmp.Compare(cw.bandwidth, bw.bandwidth), "more bandwidth"
+	if n := cmp.Compare(cw.bandwidth, bw.bandwidth); n != 0 || best.formed() {
+		return n, "more bandwidth"
+	}
+	return cmp.Compare(best.id, c.id), "the lower number of equals" // not whoever spoke first
 }
 
 // compareAlone compares two ports without partner, each its own aggregator: the

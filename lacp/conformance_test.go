@@ -452,6 +452,34 @@ func TestFirstFormedIsKept(t *testing.T) {
 	w.expectCarrying(t, "others later", 3, 4)
 }
 
+// Of equals it isn't the one that spoke first.
+func TestEqualsByNumber(t *testing.T) {
+	t.Parallel()
+	for _, by := range []Select{Stable, Bandwidth, Count} {
+		cfg := fastConfig()
+		cfg.Select = by
+		w := twoSystems(cfg)
+		for _, id := range []PortID{3, 4, 2, 1} {
+			w.start(id)
+			w.warp(10 * time.Millisecond)
+		}
+		w.warp(3 * time.Second)
+		w.expectCarrying(t, by.String(), 1, 2)
+	}
+}
+
+// A new port priority disturbs nothing but what it is for.
+func TestPortPriorityChange(t *testing.T) {
+	t.Parallel()
+	w := healthyWorld(t, fastConfig())
+	w.step(PortPriority{1, 7})
+	w.expectCarrying(t, "at once", 1, 2)
+	expect(t, "told", w.peer(1).heard.PortPriority, 7)
+	w.warp(3 * time.Second)
+	w.expectCarrying(t, "later", 1, 2)
+	expect(t, "times", w.st(1).Counters.DistributeCount, uint64(1))
+}
+
 func TestADSelect(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

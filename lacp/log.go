@@ -55,5 +55,9 @@ func (s System) String() string { return fmt.Sprintf("%d/%s", s.Priority, s.MAC)
 
 // describe names a port of another system.
 func describe(i *Info) string {
-	return fmt.Sprintf("%s key %d port %d", i.ID(), i.Key, i.Port)
+	s := fmt.Sprintf("%s key %d port %d", i.ID(), i.Key, i.Port)
+	if !i.State.Has(Aggregation) {
+		s += ", individual"
+	}
+	return s
 }

@@ -58,8 +58,10 @@ func (m *Machine) take(ev Event) {
 		}
 	case PortPriority:
 		if p := m.port(ev.Port); p != nil && p.priority != ev.Priority {
+			// It isn't part of what an aggregator is known by. What the partner
+			// makes of it is the partner's.
 			p.priority = ev.Priority
-			m.identityChanged(p, "our port priority changed")
+			p.ntt = true
 		}
 	case PortRenamed:
 		if p := m.port(ev.Port); p != nil {

@@ -43,9 +43,9 @@ const (
 	muxStopTime = 200 * time.Millisecond
 	// muxStartTime is how long a coupled port that may distribute waits for the
 	// partner to say that it collects. Two coupled ends go by each other's Sync, and
-	// the one that hears it first would send to a receiver that is still closed. The
-	// partner has heard ours by then, be it one that looks every 100 ms (kernel).
-	muxStartTime = 150 * time.Millisecond
+	// the one that hears it first would send to a receiver that is still closed. It is
+	// short: a partner that collects without saying so expects its data.
+	muxStartTime = 80 * time.Millisecond
 )
 
 // muxNext is the state that follows, ok if there is one.

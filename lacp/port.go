@@ -64,16 +64,17 @@ type port struct {
 	stopAt    time.Time // when we stop because it no longer is
 	stopped   bool
 
-	ntt      bool               // NTT, for something new
-	repeat   bool               // NTT, for the partner has something wrong about us
-	sent     [txLimit]time.Time // a ring; next is the oldest
-	next     int
-	deferred bool
-	retryAt  time.Time
-	lastTx   time.Time
-	goodbye  bool      // the last PDU is still to be sent, whatever else holds
-	said     bool      // it was
-	syncSaid time.Time // when the PDU that first said Sync left; zero while the last one didn't
+	ntt        bool               // NTT, for something new
+	repeat     bool               // NTT, for the partner has something wrong about us
+	sent       [txLimit]time.Time // a ring; next is the oldest
+	next       int
+	deferred   bool
+	retryAt    time.Time
+	lastTx     time.Time
+	lastRepeat time.Time
+	goodbye    bool      // the last PDU is still to be sent, whatever else holds
+	said       bool      // it was
+	syncSaid   time.Time // when the PDU that first said Sync left; zero while the last one didn't
 
 	actorChurn, partnerChurn churn
 

@@ -12,11 +12,10 @@ const (
 	// arrives, which can be closer together than what was sent.
 	txWindow = fastPeriodicTime + 20*time.Millisecond
 	// txEcho is between a PDU and the next one that only repeats what the
-	// partner's echo has wrong, txEchoes between two of them with another PDU in
-	// between. With a partner whose echo stays wrong all three would be used up,
-	// and news would wait for a second.
+	// partner's echo has wrong, txEchoes between two of those. With a partner
+	// whose echo stays wrong all three would be used up, and news would wait.
 	txEcho   = 340 * time.Millisecond
-	txEchoes = 900 * time.Millisecond
+	txEchoes = fastPeriodicTime - 20*time.Millisecond
 	// txRetry is when a PDU that couldn't be sent is tried again.
 	txRetry = 100 * time.Millisecond
 )
@@ -36,7 +35,7 @@ func (p *port) txAt() time.Time {
 	}
 	later(p.sent[p.next], txWindow)
 	if !p.ntt {
-		later(p.sent[(p.next+1)%txLimit], txEchoes)
+		later(p.lastRepeat, txEchoes)
 		later(p.lastTx, txEcho)
 	}
 	return at
@@ -62,6 +61,9 @@ func (m *Machine) transmit(p *port) {
 	p.sent[p.next] = m.now
 	p.next = (p.next + 1) % txLimit
 	p.lastTx = m.now
+	if !p.ntt {
+		p.lastRepeat = m.now
+	}
 	p.ntt, p.repeat, p.deferred, p.retryAt = false, false, false, time.Time{}
 	if p.goodbye {
 		p.goodbye, p.said = false, true

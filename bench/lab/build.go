@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -241,7 +242,15 @@ func (l *Lab) Close() error {
 		return nil
 	}
 	l.Keep()
-	return Remove(context.Background(), l.Topology.Name)
+	// A process that is being started elsewhere has a copy of the lock until it
+	// has become its own program.
+	for deadline := time.Now().Add(2 * time.Second); ; {
+		err := Remove(context.Background(), l.Topology.Name)
+		if !errors.Is(err, ErrInUse) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // Keep gives up the ownership of a built lab: it stays after Close and after

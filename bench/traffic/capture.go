@@ -44,7 +44,7 @@ func (l *Lookout) Wait(ctx context.Context, since Stamp) (Sighting, bool, error)
 			return Sighting{}, false, err
 		}
 		// The UDP header ends where our payload begins.
-		if h, ok := findPayload(frame); ok && h.Flow == l.flow && h.Sent >= since {
+		if h, ok := FindPayload(frame); ok && h.Flow == l.flow && h.Sent >= since {
 			return Sighting{h, at}, true, nil
 		}
 	}

@@ -116,7 +116,7 @@ func Exchange(ctx context.Context, from, to FrameEnd, specs []FrameSpec) ([]Fram
 			<-sent
 			return nil, err
 		}
-		h, ok := findPayload(frame)
+		h, ok := FindPayload(frame)
 		if !ok || h.Flow != frameFlow || h.Sent != run || h.Seq >= uint64(len(specs)) {
 			continue
 		}
@@ -141,7 +141,7 @@ func Exchange(ctx context.Context, from, to FrameEnd, specs []FrameSpec) ([]Fram
 		if err != nil {
 			break
 		}
-		if h, ok := findPayload(frame); ok && h.Flow == frameFlow && h.Sent == run && h.Seq < uint64(len(specs)) {
+		if h, ok := FindPayload(frame); ok && h.Flow == frameFlow && h.Sent == run && h.Seq < uint64(len(specs)) {
 			got[h.Seq] = append(got[h.Seq], bytes.Clone(frame))
 		}
 	}

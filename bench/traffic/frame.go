@@ -67,9 +67,9 @@ func (f FrameSpec) Append(b []byte, h Header) ([]byte, error) {
 	return b, nil
 }
 
-// findPayload looks for our payload in a frame whatever its headers became,
+// FindPayload looks for our payload in a frame whatever its headers became,
 // and returns its header. Damage is for the caller to see: it knows the frame.
-func findPayload(frame []byte) (Header, bool) {
+func FindPayload(frame []byte) (Header, bool) {
 	const deepest = 14 + 16*4 + len(llc)
 	for at := 12; at <= deepest && at+HeaderLen <= len(frame); at++ {
 		p := frame[at:]

@@ -34,7 +34,7 @@ func TestFrameAppend(t *testing.T) {
 			if h, intact := ParsePayload(b[len(b)-40:]); !intact || h != (Header{1, 2, 3}) {
 				t.Errorf("payload %+v, intact %t", h, intact)
 			}
-			if h, ok := findPayload(b); !ok || h != (Header{1, 2, 3}) {
+			if h, ok := FindPayload(b); !ok || h != (Header{1, 2, 3}) {
 				t.Errorf("found %+v, %t", h, ok)
 			}
 		})
@@ -64,7 +64,7 @@ func FuzzFindPayload(f *testing.F) {
 	f.Add(b)
 	f.Add(b[:30])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, ok := findPayload(b); ok && len(b) < 12+HeaderLen {
+		if _, ok := FindPayload(b); ok && len(b) < 12+HeaderLen {
 			t.Errorf("found in %x", b)
 		}
 	})
