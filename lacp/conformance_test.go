@@ -3,6 +3,7 @@ package lacp
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -812,6 +813,82 @@ func TestFallback(t *testing.T) {
 	if got := w.carrying(); len(got) != 1 {
 		t.Errorf("%v carry after the partner left", got)
 	}
+}
+
+// In active-backup fallback the network is told where the bond is.
+func TestFallbackActiveBackup(t *testing.T) {
+	t.Parallel()
+	cfg := fastConfig()
+	cfg.Fallback, cfg.FallbackDelay = FallbackActiveBackup, 0
+	w := newWorld(cfg)
+	w.add(2)
+	told := ""
+	w.trace = func(s string) {
+		if strings.HasSuffix(s, "announces the bond") {
+			told += s[9:12]
+		}
+	}
+	w.warp(3100 * time.Millisecond)
+	w.expectCarrying(t, "fallback", 1)
+	w.link(1, false)
+	w.expectCarrying(t, "its link is lost", 2)
+	expect(t, "announcements", told, "p1 p2 ")
+	cfg.Strict = true
+	w.step(Configure{cfg})
+	expect(t, "carrier, strict", w.up, false)
+	cfg.Strict, cfg.Fallback = false, FallbackNone
+	w.step(Configure{cfg})
+	w.expectCarrying(t, "no fallback any more")
+}
+
+// What the driver takes only while the bond is down may be changed here at any
+// time.
+func TestLiveChanges(t *testing.T) {
+	t.Parallel()
+	cfg := fastConfig()
+	cfg.BroadcastNeighbor = true
+	w := newWorld(cfg)
+	told := 0
+	w.trace = func(s string) { told += strings.Count(s, "announces the bond") }
+	w.add(2)
+	w.start(1)
+	w.start(2)
+	w.warp(4 * time.Second)
+	expect(t, "announcements with broadcast_neighbor", told, 2)
+
+	cfg.Fast = false
+	w.step(Configure{cfg})
+	w.warp(10 * time.Millisecond)
+	expect(t, "told of the slow rate", w.peer(1).heard.State.Has(ShortTimeout), false)
+	w.peer(1).on = false
+	w.warp(20 * time.Second)
+	w.expectCarrying(t, "long timeout", 1, 2)
+	cfg.Fast = true
+	w.step(Configure{cfg})
+	w.warp(2900 * time.Millisecond)
+	w.expectCarrying(t, "short timeout, from the change on", 1, 2)
+	w.warp(200 * time.Millisecond)
+	w.expectCarrying(t, "short timeout", 2)
+
+	cfg.Active = false
+	w.step(Configure{cfg})
+	w.warp(1100 * time.Millisecond)
+	expect(t, "told of being passive", w.peer(2).heard.State.Has(Activity), false)
+	w.expectCarrying(t, "passive", 2)
+	cfg.UserKey = 5
+	w.step(Configure{cfg})
+	w.expectCarrying(t, "another key")
+	w.warp(2200 * time.Millisecond)
+	w.expectCarrying(t, "formed with the new key", 2)
+	expect(t, "key", w.peer(2).heard.Key, 5<<6|15)
+	cfg.Coupled = false
+	w.step(Configure{cfg})
+	w.expectCarrying(t, "independent", 2)
+	expect(t, "mux", w.st(2).Mux, "distributing")
+	cfg.Coupled = true
+	w.step(Configure{cfg})
+	expect(t, "mux", w.st(2).Mux, "collecting_distributing")
+	w.expectCarrying(t, "coupled", 2)
 }
 
 func TestCarrier(t *testing.T) {

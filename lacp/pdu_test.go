@@ -222,4 +222,20 @@ func TestNames(t *testing.T) {
 	if got := Key(33, 0, true); got != 2112 {
 		t.Error(got)
 	}
+	speeds := []uint32{1, 10, 100, 1000, 2500, 5000, 10000, 14000, 20000, 25000, 40000, 50000, 56000, 80000, 100000, 200000, 400000, 800000, 1600000}
+	for i, mbps := range speeds {
+		if got := Key(0, mbps, false); got != uint16(i+1)<<1|1 {
+			t.Errorf("key of %d Mb/s: %d", mbps, got)
+		}
+	}
+	a, b := System{1, MAC{2, 0, 0, 0, 0, 9}}, System{2, MAC{2, 0, 0, 0, 0, 1}}
+	if !a.Less(b) || b.Less(a) || a.Less(a) {
+		t.Error("the priority doesn't come first")
+	}
+	if a.Priority = 2; a.Less(b) || !b.Less(a) {
+		t.Error("then the address")
+	}
+	if text, err := a.MAC.MarshalText(); err != nil || string(text) != "02:00:00:00:00:09" {
+		t.Error(err, string(text))
+	}
 }
