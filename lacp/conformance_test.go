@@ -645,6 +645,10 @@ func TestEarlyPDU(t *testing.T) {
 	w.warp(1100 * time.Millisecond)
 	w.link(1, true)
 	expect(t, "receive, too late", w.st(1).Receive, "expired")
+	w.step(Admin{false})
+	w.step(p.say())
+	w.step(Admin{true})
+	expect(t, "receive, ahead of the bond", w.st(1).Receive, "current")
 }
 
 func TestOwnEcho(t *testing.T) {

@@ -131,7 +131,7 @@ func (m *Machine) begin(p *port) {
 	}
 	m.receiveEnter(p, rxInitialize)
 	p.goodbye, p.said = false, false
-	p.earlyAt, p.lastRx = time.Time{}, time.Time{}
+	p.lastRx = time.Time{}
 	m.muxEnter(p, muxDetached)
 	p.actorChurn, p.partnerChurn = churn{}, churn{}
 }

@@ -125,9 +125,10 @@ func (m *Machine) pdu(p *port, pdu *LACPDU) {
 		m.current(p, pdu)
 		return
 	case rxPortDisabled:
-		if m.up && !p.half {
-			// The PDU proves that the link is up. It can be ahead of the news. What
-			// the partner thought of the link before that is another matter.
+		if !p.half {
+			// The PDU proves that the link is up. It can be ahead of the news, or of
+			// the bond. What the partner thought of the link before that is another
+			// matter.
 			p.early, p.earlyAt = *pdu, m.now
 			p.early.Actor.State &^= Synchronization | Collecting | Distributing
 		}

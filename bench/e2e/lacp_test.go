@@ -19,7 +19,7 @@ import (
 // LC-01: the frame, octet for octet.
 func TestLACPFormat(t *testing.T) {
 	g := startLAG(t, 1, "ad_actor_sys_prio 4000")
-	h := g.soon(0, 0, time.Hour, "a LACPDU", func(partner.Frame) bool { return true })
+	h := g.soon(0, g.ever(), time.Minute, "a LACPDU", func(partner.Frame) bool { return true })
 	want := make([]byte, partner.FrameLen)
 	copy(want, []byte{0x01, 0x80, 0xc2, 0, 0, 2})
 	copy(want[6:], lab.SlaveMAC(0))
@@ -351,7 +351,7 @@ func TestLACPPassive(t *testing.T) {
 		}
 	}
 	g.ports[0].Stop()
-	g.soon(0, at, 2*time.Hour, "expired", says(partner.Expired, 0))
+	g.soon(0, at, 10*time.Minute, "expired", says(partner.Expired, 0))
 	g.whys(0, "no_pdu", 0)
 	g.pause(3500 * time.Millisecond)
 	now := traffic.Now()

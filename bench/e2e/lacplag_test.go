@@ -206,8 +206,8 @@ func TestLACPReadyTogether(t *testing.T) {
 	g.ports[0].Start()
 	g.pause(time.Second)
 	at := g.ports[1].Change(func(*partner.Script) {})
-	a := g.soon(0, 0, time.Hour, "sync", says(partner.Sync, 0))
-	b := g.soon(1, 0, time.Hour, "sync", says(partner.Sync, 0))
+	a := g.soon(0, g.ever(), time.Minute, "sync", says(partner.Sync, 0))
+	b := g.soon(1, g.ever(), time.Minute, "sync", says(partner.Sync, 0))
 	if took := min(a.At, b.At).Sub(at); took < 2*time.Second {
 		t.Errorf("attached %v after the later one spoke", took)
 	}
@@ -371,7 +371,7 @@ func TestLACPFallback(t *testing.T) {
 	g := startLAG(t, 2, "lacp_fallback single lacp_fallback_delay 500")
 	g.come("without partner", 5*time.Second, 0)
 	g.whys(0, "fallback", 0)
-	g.flows(0, 0, time.Hour)
+	g.flows(0, g.ever(), time.Minute)
 	at := g.ports[0].Change(func(s *partner.Script) { s.Actor.State &^= partner.Sync })
 	g.pause(100 * time.Millisecond)
 	from := traffic.Now()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -22,6 +23,7 @@ type lag struct {
 	*bed
 	ports []*partner.Port
 	mac   net.HardwareAddr // the bond's
+	began traffic.Stamp
 
 	mu   sync.Mutex
 	in   map[int][]traffic.Stamp // when frames sent into link i arrived at bond0
@@ -54,6 +56,7 @@ func startLAG(t *testing.T, slaves int, options string) *lag {
 	t.Parallel()
 	g := &lag{bed: newBed(t, lab.Topology{Slaves: slaves, Switch: lab.NoSwitch, Wire: true, PeerOffloads: true})}
 	l := g.lab
+	g.began = traffic.Now()
 	g.in, g.seen = make(map[int][]traffic.Stamp), make(map[inFrame]bool)
 	for i, k := range l.Links() {
 		p, err := partner.Open(l.B, k.Slave(), [6]byte(lab.PortMAC(i)), partner.Script{
@@ -187,17 +190,29 @@ const grace = 100 * time.Millisecond
 // since.
 func (g *lag) soon(i int, since traffic.Stamp, within time.Duration, what string, pleases func(partner.Frame) bool) partner.Heard {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), time.Until(time.Now().Add(within-traffic.Now().Sub(since)))+3*time.Second)
+	ctx, cancel := context.WithTimeout(g.t.Context(), within-traffic.Now().Sub(since)+3*time.Second)
 	defer cancel()
 	h, err := g.ports[i].Await(ctx, since, what, func(f partner.Frame) bool { return f.IsLACP() && pleases(f) })
 	if err != nil {
 		g.t.Fatalf("port %d: %v\n%s", i, err, g.story())
 	}
 	if took := h.At.Sub(since); took > within+grace {
-		g.t.Errorf("port %d: %s after %v, want %v", i, what, took, within)
+		g.t.Errorf("port %d: %s after %v, want %v%s", i, what, took, within, g.heard(i, since))
 	}
 	return h
 }
+
+// heard is what port i has heard since, and said.
+func (g *lag) heard(i int, since traffic.Stamp) string {
+	text := ""
+	for _, h := range g.ports[i].Heard(since, true) {
+		text += fmt.Sprintf("\n%8.3f %s -> %s", h.At.Sub(since).Seconds(), h.Actor(), h.Partner())
+	}
+	return text
+}
+
+// ever is a since of all that has been heard.
+func (g *lag) ever() traffic.Stamp { return g.began }
 
 // story is what a failed test should tell.
 func (g *lag) story() string {
