@@ -86,7 +86,29 @@ func startLAG(t *testing.T, slaves int, options string) *lag {
 	g.must(err)
 	g.mac = bond0.Attrs().HardwareAddr
 	g.runTraffic()
+	g.connected()
 	return g
+}
+
+// connected waits until every slave receives: the kernel lets a device's queue
+// run only some time after its carrier.
+func (g *lag) connected() {
+	g.t.Helper()
+	for i, k := range g.lab.Links() {
+		was, err := g.lab.A.Stats(k.Slave())
+		g.must(err)
+		for deadline := time.Now().Add(5 * time.Second); ; {
+			is, err := g.lab.A.Stats(k.Slave())
+			g.must(err)
+			if is.RxFrames > was.RxFrames {
+				break
+			}
+			if time.Now().After(deadline) {
+				g.t.Fatalf("nothing reaches slave %d", i)
+			}
+			g.pause(5 * time.Millisecond)
+		}
+	}
 }
 
 // runTraffic sends 1000 frames a second out and 100 a second into each link.
