@@ -456,7 +456,7 @@ func TestLACPUnderLoad(t *testing.T) {
 	for i, e := range [][2]*lab.Host{{g.lab.A, g.lab.B}, {g.lab.B, g.lab.A}} {
 		wg.Go(func() {
 			cfg := traffic.FlowConfig{From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 32, Size: 200, First: 100}
-			cfg.Count = pick(uint64(400_000), uint64(20_000_000))
+			cfg.Count = pick(uint64(400_000), uint64(8_000_000))
 			if _, err := traffic.Run(t.Context(), cfg); err != nil {
 				t.Error(err)
 			}
