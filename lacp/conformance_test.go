@@ -845,6 +845,24 @@ func TestFallbackActiveBackup(t *testing.T) {
 	w.expectCarrying(t, "no fallback any more")
 }
 
+// When all ports leave, one after the other, none is used for the last moment.
+func TestNoFallbackWhileLeaving(t *testing.T) {
+	t.Parallel()
+	cfg := fastConfig()
+	cfg.Fallback, cfg.FallbackDelay = FallbackSingle, 0
+	w := newWorld(cfg)
+	w.add(2)
+	w.start(1)
+	w.warp(5 * time.Second)
+	w.expectCarrying(t, "one partner", 1)
+	w.step(PortLeaving{1})
+	w.expectCarrying(t, "leaving")
+	w.warp(100 * time.Millisecond)
+	w.expectCarrying(t, "left")
+	w.step(PortRemoved{1})
+	w.expectCarrying(t, "the other one is on its own", 2)
+}
+
 // What the driver takes only while the bond is down may be changed here at any
 // time.
 func TestLiveChanges(t *testing.T) {

@@ -23,7 +23,7 @@ func (m *Machine) fallbackAt() (*port, time.Time) {
 
 func (m *Machine) runFallback() {
 	p, at := m.fallbackAt()
-	if p != nil && m.now.Before(at) && m.fallback != p {
+	if p != nil && m.fallback != p && (m.now.Before(at) || m.leaving()) {
 		p = nil
 	}
 	if p == m.fallback {
@@ -36,4 +36,15 @@ func (m *Machine) runFallback() {
 			Message: "Warning: No 802.3ad response from the link partner for any adapters in the bond",
 		})
 	}
+}
+
+// leaving: a port is on its way out. It may be the first of all of them, and
+// then it is not the time to fall back.
+func (m *Machine) leaving() bool {
+	for _, p := range m.ports {
+		if p.leaving {
+			return true
+		}
+	}
+	return false
 }

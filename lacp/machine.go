@@ -365,7 +365,7 @@ func (m *Machine) Next() (time.Time, bool) {
 		earlier(p.whyDue())
 		earlier(p.logs.due())
 	}
-	if p, t := m.fallbackAt(); p != nil && p != m.fallback {
+	if p, t := m.fallbackAt(); p != nil && p != m.fallback && !m.leaving() {
 		earlier(t)
 	}
 	return at, !at.IsZero()
