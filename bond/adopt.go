@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -99,7 +100,7 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	e := enslaving{b: b, was: r, mac: b.mac, mtu: b.mtu}
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU,
-		failures: r.Failures, prio: r.Prio, queueID: r.QueueID,
+		failures: r.Failures, outages: slices.Clone(r.Outages), prio: r.Prio, queueID: r.QueueID,
 		portPrio: r.PortPrio, assume: r.AssumedMbps, number: r.PortNumber,
 	}
 	if tap, err := b.sys.LinkByIndex(b.index); err == nil && tap.Up {

@@ -16,6 +16,9 @@
 //	tx.go rx.go   the two directions of a frame; counters.go what they count
 //	enslave.go release.go set.go shutdown.go    requests
 //	links.go      what the link monitor decides
+//	quiet.go      a flapping link's lines; history.go its outages, and flap_hold
+//	failmac.go    whose address is whose; jobs.go beside the control goroutine
+//	queues.go     queue ids
 //	select.go     which slave is active (pure); failover.go making it so
 //	notify.go     telling the neighbours
 //	follow.go     what others do to the TAP and the slaves; tapsync.go what the

@@ -96,37 +96,65 @@ func (b *Bus) Since(ctx context.Context, seq uint64) ([]Event, error) {
 
 // Log writes events to log until ctx ends, then what is left.
 func (b *Bus) Log(ctx context.Context, log *slog.Logger) {
-	var seen uint64
+	l := eventLog{log: log, quiet: newQuiet()}
 	for {
-		events, err := b.Since(ctx, seen)
-		if err != nil {
+		events, err := b.next(ctx, l.seen, l.quiet.waits())
+		if err != nil && ctx.Err() != nil {
 			done, cancel := context.WithCancel(context.Background())
 			cancel()
-			for events, _ = b.Since(done, seen); len(events) > 0; events, _ = b.Since(done, seen) {
-				seen = logEvents(log, events)
+			for events, _ = b.Since(done, l.seen); len(events) > 0; events, _ = b.Since(done, l.seen) {
+				l.take(events)
 			}
+			l.quiet.due(time.Now(), true, l.write)
 			return
 		}
-		seen = logEvents(log, events)
+		l.take(events)
+		l.quiet.due(time.Now(), false, l.write)
 	}
 }
 
-func logEvents(log *slog.Logger, events []Event) uint64 {
-	for i := range events {
-		e := &events[i]
-		attrs := make([]slog.Attr, 0, 8)
-		add := func(key, v string) {
-			if v != "" {
-				attrs = append(attrs, slog.String(key, v))
-			}
-		}
-		add("bond", e.Bond)
-		add("slave", e.Slave)
-		add("kind", e.Kind)
-		add("from", e.From)
-		add("to", e.To)
-		add("why", e.Why)
-		log.LogAttrs(context.Background(), e.Level, e.Text(), attrs...)
+// next is Since; if something waits to be written it returns without an event
+// after a while.
+func (b *Bus) next(ctx context.Context, seen uint64, waits bool) ([]Event, error) {
+	if waits {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, quietEvery/4)
+		defer cancel()
 	}
-	return events[len(events)-1].Seq
+	return b.Since(ctx, seen)
+}
+
+// eventLog writes events to a log.
+type eventLog struct {
+	log   *slog.Logger
+	quiet *quiet
+	seen  uint64
+}
+
+func (l *eventLog) take(events []Event) {
+	for i := range events {
+		l.seen = events[i].Seq
+		if ok, leftOut := l.quiet.admit(&events[i]); ok {
+			l.write(&events[i], leftOut)
+		}
+	}
+}
+
+func (l *eventLog) write(e *Event, leftOut int) {
+	attrs := make([]slog.Attr, 0, 8)
+	add := func(key, v string) {
+		if v != "" {
+			attrs = append(attrs, slog.String(key, v))
+		}
+	}
+	add("bond", e.Bond)
+	add("slave", e.Slave)
+	add("kind", e.Kind)
+	add("from", e.From)
+	add("to", e.To)
+	add("why", e.Why)
+	if leftOut > 0 {
+		attrs = append(attrs, slog.Int("left_out", leftOut))
+	}
+	l.log.LogAttrs(context.Background(), e.Level, e.Text(), attrs...)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -29,8 +30,7 @@ func (b *Bond) hasBackups() bool { return policy.Mode(b.vals.Mode) == policy.Act
 // balance-rr sends IGMP on it.
 func (b *Bond) reselect(why string) {
 	members := b.members()
-	c := contest{current: -1, primary: -1, reselect: int(b.vals.PrimaryReselect), force: b.forcePrimary, updelay: ms(b.vals.Updelay())}
-	b.forcePrimary = false
+	c := contest{current: -1, primary: -1, reselect: int(b.vals.PrimaryReselect), force: b.forcePrimary, first: b.vals.PrioTie == option.TieFirst, updelay: ms(b.vals.Updelay())}
 	for i, s := range members {
 		if s == b.active {
 			c.current = i
@@ -39,9 +39,10 @@ func (b *Bond) reselect(why string) {
 			c.primary = i
 		}
 		c.slaves = append(c.slaves, candidate{
-			link: s.link, usable: s.usable(), remaining: b.delayLeft(s), prio: s.prio, speed: s.rated(),
+			link: s.link, usable: s.usable(), remaining: b.delayLeft(s), held: s.flaps.wait(b.flapHold()) > 0, prio: s.prio, speed: s.rated(),
 		})
 	}
+	b.forcePrimary = b.forcePrimary && !c.forced()
 	got := c.choose()
 	var next *slave
 	if got.active >= 0 {
@@ -99,6 +100,8 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 		left := b.mii.Remaining(b.now(), next.id)
 		b.mii.Promote(next.id)
 		next.link, next.since, next.why = monitor.LinkUp, b.now(), "nothing else is up"
+		next.recovered(b.now())
+		next.flaps.up(b.now())
 		b.activeEvent(old, next, why, fmt.Sprintf("making interface the new active one %d ms earlier", left.Milliseconds()))
 	} else if next != nil {
 		b.activeEvent(old, next, why, "making interface the new active one")

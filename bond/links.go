@@ -2,6 +2,7 @@ package bond
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tapbond/tapbond/monitor"
 )
@@ -34,8 +35,11 @@ func (b *Bond) cameUp(s *slave, seq int, speed monitor.Speed) {
 		return
 	}
 	s.upSeen, s.speed, b.dirty = seq, speed, true
-	b.stepMII(monitor.Carrier{ID: s.id, Up: true})
+	b.stepMII(monitor.Carrier{ID: s.id, Up: true, Hold: s.flaps.wait(b.flapHold())})
 }
+
+// flapHold is for how long a link that flaps is kept from use, 0 for not at all.
+func (b *Bond) flapHold() time.Duration { return ms(uint64(b.vals.FlapHold)) }
 
 // setSpeed takes a reading of the speed of a link that is up all the time.
 func (b *Bond) setSpeed(s *slave, speed monitor.Speed) {
@@ -98,6 +102,9 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 		b.linkEvent(s, e, "link_fail", fmt.Sprintf("link status down for %sinterface, disabling it in %d ms", b.role(s), ms))
 	case monitor.LinkBack:
 		s.why = "carrier is back, waiting for updelay"
+		if ms > int64(b.vals.Updelay()) {
+			s.why = "carrier is back, but keeps failing: waiting for flap_hold"
+		}
 		b.linkEvent(s, e, "link_back", fmt.Sprintf("link status up, enabling it in %d ms", ms))
 	case monitor.LinkDown:
 		if e.From == monitor.LinkBack {
@@ -107,6 +114,8 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 		}
 		s.failures++
 		s.why = "no carrier"
+		s.failed(b.now(), s.why)
+		s.flaps.down(b.now(), b.flapHold())
 		b.linkEvent(s, e, "link_down", "link status definitely down, disabling slave")
 		if s == b.active {
 			b.reselect("active slave lost its link")
@@ -120,6 +129,8 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 			return
 		}
 		s.why = "carrier"
+		s.recovered(b.now())
+		s.flaps.up(b.now())
 		b.linkEvent(s, e, "link_up", "link status definitely up, "+speedText(s.rated()))
 		if b.lag != nil {
 			return // LACP decides who carries what

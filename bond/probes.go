@@ -50,6 +50,7 @@ func (b *Bond) probedLink(e monitor.ProbeEffect) {
 	balance := !b.primaryMode()
 	switch {
 	case e.To == monitor.LinkUp:
+		s.recovered(b.now())
 		msg := "link status definitely up"
 		if balance && b.active != nil {
 			msg = "interface is now up"
@@ -62,6 +63,7 @@ func (b *Bond) probedLink(e monitor.ProbeEffect) {
 		}
 	case e.To == monitor.LinkDown && (e.From == monitor.LinkUp || s == b.active):
 		s.failures++
+		s.failed(b.now(), e.Why)
 		s.sampled = s.rx.seen.value() // what came before proves nothing
 		msg := "link status definitely down, disabling slave"
 		if balance {

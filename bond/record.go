@@ -43,6 +43,7 @@ type SlaveRecord struct {
 	Since    time.Time    `json:"since,omitzero"`
 	Why      string       `json:"why,omitempty"`
 	Failures uint32       `json:"link_failure_count,omitempty"`
+	Outages  []Outage     `json:"outages,omitempty"`
 	Prio     int32        `json:"prio,omitempty"`
 	QueueID  uint16       `json:"queue_id,omitempty"`
 
@@ -86,7 +87,7 @@ func (b *Bond) record() Record {
 	for _, s := range b.slaves {
 		sr := SlaveRecord{
 			Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, Link: s.link, Since: s.since, Why: s.why,
-			Failures: s.failures, Prio: s.prio, QueueID: s.queueID,
+			Failures: s.failures, Outages: slices.Clone(s.outages), Prio: s.prio, QueueID: s.queueID,
 			PortNumber: s.number, PortPrio: s.portPrio, AssumedMbps: s.assume,
 		}
 		if s.leaving {

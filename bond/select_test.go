@@ -22,6 +22,8 @@ func TestChoose(t *testing.T) {
 	back := func(left time.Duration) candidate {
 		return candidate{link: monitor.LinkBack, usable: true, remaining: left}
 	}
+	held := back(20 * time.Second)
+	held.held = true
 	prio := func(c candidate, p int32) candidate { c.prio = p; return c }
 	const sec = time.Second
 
@@ -34,6 +36,10 @@ func TestChoose(t *testing.T) {
 		{"all down", contest{slaves: []candidate{down, down}, current: 0, primary: -1}, choice{active: -1}},
 		{"first up", contest{slaves: []candidate{down, up, up}, current: -1, primary: -1}, choice{active: 1}},
 		{"current is kept on a tie", contest{slaves: []candidate{up, up}, current: 1, primary: -1}, choice{active: 1}},
+		{"the first wins a tie, on request", contest{slaves: []candidate{up, up}, current: 1, primary: -1, first: true}, choice{active: 0}},
+		{"the first, failure: current stays", contest{slaves: []candidate{up, up}, current: 1, primary: -1, first: true, reselect: reselectFailure}, choice{active: 1}},
+		{"one that keeps failing is better than none", contest{slaves: []candidate{down, held}, current: 0, primary: -1}, choice{active: 1, early: true}},
+		{"and worse than any other", contest{slaves: []candidate{held, back(4 * sec)}, current: -1, primary: -1, updelay: 5 * sec}, choice{active: 1, early: true}},
 		{"current in FAIL loses to one that is up", contest{slaves: []candidate{fail, up}, current: 0, primary: -1}, choice{active: 1}},
 		{"higher prio wins, always", contest{slaves: []candidate{up, prio(up, 10)}, current: 0, primary: -1}, choice{active: 1}},
 		{"higher prio, failure: current stays", contest{slaves: []candidate{up, prio(up, 10)}, current: 0, primary: -1, reselect: reselectFailure}, choice{active: 0}},
@@ -98,6 +104,38 @@ func TestUpdelayIsSkippedWhereNothingElseIsUp(t *testing.T) {
 		expect(t, "and once it is up", st.Active, "eth0")
 		if err := e.CloseAll(context.Background()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A primary that is down when it is configured wins once it is up, whatever
+// primary_reselect says, as with the kernel.
+func TestPrimaryConfiguredWhileDown(t *testing.T) {
+	run(t, "mode active-backup miimon 100 primary_reselect failure", two, func(r *rig) {
+		r.sys.plug("eth1", false)
+		r.must(r.set("primary eth1"))
+		expect(t, "active", r.state().Active, "eth0")
+		r.sys.plug("eth1", true)
+		expect(t, "active once it is up", r.state().Active, "eth1")
+		r.sys.plug("eth1", false)
+		r.sys.plug("eth1", true)
+		expect(t, "active the next time", r.state().Active, "eth0")
+	})
+}
+
+func TestPrioTie(t *testing.T) {
+	run(t, "mode active-backup miimon 100", two, func(r *rig) {
+		r.must(r.set("active_slave eth1"))
+		r.must(r.set("primary_reselect always")) // any option that has the choice made again
+		expect(t, "active", r.state().Active, "eth1")
+		r.must(r.set("prio_tie first"))
+		expect(t, "active", r.state().Active, "eth0")
+		r.must(r.set("active_slave eth1"))
+		expect(t, "a choice by hand holds", r.state().Active, "eth1")
+		r.must(r.set("primary_reselect always"))
+		expect(t, "until the next choice", r.state().Active, "eth0")
+		if r.set("prio_tie last") == nil {
+			t.Error("prio_tie last is taken")
 		}
 	})
 }

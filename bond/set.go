@@ -147,7 +147,7 @@ func (b *Bond) carryOut(e option.Effect) {
 	case option.ClearActive:
 		b.setActive(nil, false, "active_slave was cleared")
 	case option.Reselect:
-		b.forcePrimary = e.Force
+		b.forcePrimary = b.forcePrimary || e.Force
 		b.reselect("options changed")
 	case option.RecheckCarrier:
 		b.configureLACP()

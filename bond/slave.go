@@ -58,6 +58,8 @@ type slave struct {
 	prio     int32
 	queueID  uint16
 	failures uint32
+	outages  []Outage // the latest, oldest first
+	flaps    flaps
 
 	fresh   bool      // being added: the link monitor has not looked at it again
 	leaving bool      // being released: receives for a last moment, transmits nothing

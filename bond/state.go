@@ -2,6 +2,7 @@ package bond
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,11 +58,12 @@ type SlaveState struct {
 	Speed     uint32 `json:"speed_mbps"`
 	Duplex    string `json:"duplex"`
 	// AssumedMbps is option speed: what Speed is when the NIC reports none.
-	AssumedMbps uint32 `json:"assumed_speed_mbps,omitempty"`
-	Failures    uint32 `json:"link_failure_count"`
-	PermMAC     string `json:"perm_hwaddr"`
-	MAC         string `json:"hwaddr"` // that it has now, or is about to be given
-	QueueID     uint16 `json:"queue_id"`
+	AssumedMbps uint32   `json:"assumed_speed_mbps,omitempty"`
+	Failures    uint32   `json:"link_failure_count"`
+	Outages     []Outage `json:"outages,omitempty"` // the latest, oldest first
+	PermMAC     string   `json:"perm_hwaddr"`
+	MAC         string   `json:"hwaddr"` // that it has now, or is about to be given
+	QueueID     uint16   `json:"queue_id"`
 	// QueueFrames came to the slave because the host mapped them to its queue.
 	QueueFrames uint64    `json:"queue_frames,omitempty"`
 	Prio        int32     `json:"prio"`
@@ -121,7 +123,7 @@ func (b *Bond) state() State {
 		st.Slaves = append(st.Slaves, SlaveState{
 			Name: s.name, Index: s.index, State: state, MIIStatus: s.link.IPString(), Carrier: s.carrier,
 			Carries: b.up && s.canTx(mode) && (mode != policy.ActiveBackup || s == b.active),
-			Speed:   speed.Mbps, AssumedMbps: s.assume, Duplex: speed.Duplex.String(), Failures: s.failures,
+			Speed:   speed.Mbps, AssumedMbps: s.assume, Duplex: speed.Duplex.String(), Failures: s.failures, Outages: slices.Clone(s.outages),
 			PermMAC: link.MACString(s.permMAC), MAC: link.MACString(s.mac), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
 		})

@@ -23,9 +23,11 @@ type (
 	// Removed: a slave left.
 	Removed struct{ ID int }
 	// Carrier: a slave's carrier is up or down, now; saying it twice is harmless.
+	// Hold is for how long the link must be good at least before it is used.
 	Carrier struct {
-		ID int
-		Up bool
+		ID   int
+		Up   bool
+		Hold time.Duration
 	}
 	// Tick: a deadline has passed, or the Context has changed.
 	Tick struct{}
@@ -67,6 +69,7 @@ type MII struct {
 type slot struct {
 	id      int
 	carrier bool
+	hold    time.Duration
 	link    Link
 	since   time.Time // FAIL, BACK: when the wait began
 	until   time.Time // FAIL, BACK: when it is over
@@ -98,7 +101,7 @@ func (m *MII) Step(now time.Time, ev Event, ctx Context, out []Effect) []Effect 
 		}
 	case Carrier:
 		if s := m.slot(ev.ID); s != nil {
-			s.carrier = ev.Up
+			s.carrier, s.hold = ev.Up, ev.Hold
 		}
 	case Configure:
 		m.configure(now, ev.Config.sane())
@@ -159,11 +162,12 @@ func (s *slot) step(now time.Time, cfg *Config, skip bool, out []Effect) ([]Effe
 		s.wait(now, cfg.DownDelay)
 		to(LinkFail, cfg.DownDelay)
 	case s.link == LinkDown && s.carrier:
-		delay := cfg.UpDelay
+		wait := max(cfg.UpDelay, s.hold)
+		delay := wait
 		if skip {
 			delay = 0
 		}
-		if cfg.UpDelay > 0 {
+		if wait > 0 {
 			s.wait(now, delay)
 			to(LinkBack, delay)
 		}

@@ -148,6 +148,7 @@ var setters = map[ID]func(*txn, *change) *failure{
 	ActiveSlave:     setActiveSlave,
 	Primary:         setPrimary,
 	PrimaryReselect: setPrimaryReselect,
+	PrioTie:         setReselect,
 	AllSlavesActive: setAllSlavesActive,
 	Slaves:          setSlaves,
 	QueueID:         setQueueID,

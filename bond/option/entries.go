@@ -294,6 +294,18 @@ var table = []Option{
 		field: func(v *Values) *uint32 { return &v.Queues },
 	},
 	{
+		ID: FlapHold, Name: "flap_hold", IPName: "flap_hold", Max: 600000, Unit: "ms", Modes: AllModes, Since: "tapbond",
+		Help:  "how long a link that keeps failing is kept from use, doubled each time; 0 for not at all",
+		field: func(v *Values) *uint32 { return &v.FlapHold },
+	},
+	{
+		ID: PrioTie, Name: "prio_tie", IPName: "prio_tie", Read: ReadNamed,
+		Values: []Value{{Name: "current", N: TieCurrent, Default: true}, {Name: "first", N: TieFirst}},
+		Modes:  AllModes, Since: "tapbond",
+		Help:  "which of several slaves of the highest prio is active: the one that is, or the first in the list, as with the kernel",
+		field: func(v *Values) *uint32 { return &v.PrioTie },
+	},
+	{
 		ID: Slaves, Name: "slaves", Read: ReadText, Sysfs: true, Raw: true, Modes: AllModes,
 		Help: "+NAME takes an interface, -NAME lets it go",
 	},

@@ -3,7 +3,7 @@ package option
 // ID names an option. Its order means nothing and it is never stored.
 type ID uint8
 
-// The options, by the driver's names; the last nine are tapbond's own.
+// The options, by the driver's names; the last eleven are tapbond's own.
 const (
 	_ ID = iota
 	Mode
@@ -49,6 +49,8 @@ const (
 	ALBIPv6
 	Offload
 	Queues
+	FlapHold
+	PrioTie
 	Speed
 	idCount
 )
@@ -64,7 +66,7 @@ const (
 	BalanceALB   uint32 = 6
 )
 
-// Numbers of primary_reselect, fail_over_mac, lacp_fallback and offload.
+// Numbers of primary_reselect, fail_over_mac, lacp_fallback, prio_tie and offload.
 const (
 	ReselectAlways  uint32 = 0
 	ReselectBetter  uint32 = 1
@@ -77,6 +79,9 @@ const (
 	FallbackNone         uint32 = 0
 	FallbackSingle       uint32 = 1
 	FallbackActiveBackup uint32 = 2
+
+	TieCurrent uint32 = 0
+	TieFirst   uint32 = 1
 
 	OffloadOff  uint32 = 0
 	OffloadOn   uint32 = 1

@@ -67,6 +67,13 @@ func setPrimaryReselect(t *txn, c *change) *failure {
 	return nil
 }
 
+// setReselect stores a number that the choice of the active slave looks at.
+func setReselect(t *txn, c *change) *failure {
+	*c.opt.field(&t.v) = c.n
+	t.effect(Reselect{})
+	return nil
+}
+
 func setAllSlavesActive(t *txn, c *change) *failure {
 	if t.v.AllSlavesActive != c.n {
 		t.v.AllSlavesActive = c.n

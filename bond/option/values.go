@@ -58,6 +58,8 @@ type Values struct {
 	ALBIPv6           uint32
 	Offload           uint32
 	Queues            uint32
+	FlapHold          uint32 // ms
+	PrioTie           uint32
 }
 
 // Defaults returns the settings of a new bond, which are the driver's: miimon

@@ -83,12 +83,34 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 		}
 		t.Flush()
 	}
+	showOutages(w, st, now)
 	showQueueIDs(w, st)
 	if st.AD != nil {
 		showLAG(w, st, now)
 	}
 	showBalance(w, st, now)
 	showDrops(w, st)
+}
+
+// shownOutages is how many of a slave's outages the screen has room for.
+const shownOutages = 3
+
+// showOutages tells when links failed, for how long and why.
+func showOutages(w io.Writer, st *bond.State, now time.Time) {
+	first := true
+	for _, s := range st.Slaves {
+		for _, o := range s.Outages[max(len(s.Outages)-shownOutages, 0):] {
+			if first {
+				fmt.Fprintln(w)
+				first = false
+			}
+			length := "until now"
+			if !o.Until.IsZero() {
+				length = "for " + ago(o.Until, o.Since)
+			}
+			fmt.Fprintf(w, "  outage        %s: %s ago, %s (%s)\n", s.Name, ago(now, o.Since), length, o.Why)
+		}
+	}
 }
 
 // showQueueIDs tells what the slaves' queues get: a queue id alone moves nothing.
