@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -18,11 +19,22 @@ import (
 )
 
 // memory is a Store that keeps records as a file does: as text.
-type memory struct{ text []byte }
+type memory struct {
+	mu   sync.Mutex
+	text []byte
+}
 
 func (m *memory) Save(r []Record) (err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.text, err = json.Marshal(r)
 	return err
+}
+
+func (m *memory) kept() []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.text
 }
 
 func records(t *testing.T, text []byte) []Record {
@@ -83,11 +95,11 @@ func kills(t *testing.T, nics []string, scenario func(*testing.T, *Engine)) (bef
 		sys := newFakeSystem(nics...)
 		before = sys.host("", nil).links
 		store := new(memory)
-		sys.before = func() { out = append(out, sys.host(strings.Join(sys.calls, "; "), store.text)) }
+		sys.before = func() { out = append(out, sys.host(strings.Join(sys.calls, "; "), store.kept())) }
 		e := NewEngine(sys, NewBus(), store)
 		scenario(t, e)
 		sys.mu.Lock()
-		out = append(out, sys.host("the end", store.text))
+		out = append(out, sys.host("the end", store.kept()))
 		sys.before = nil
 		sys.mu.Unlock()
 		if err := e.CloseAll(context.Background()); err != nil {
@@ -172,7 +184,7 @@ func TestAdoptAfterAKillAnywhere(t *testing.T) {
 			if d := sys.asBefore(before); d != "" {
 				t.Errorf("killed after %s: %s\nrecords %s", h.at, d, h.kept)
 			}
-			if left := records(t, store.text); len(left) > 0 {
+			if left := records(t, store.kept()); len(left) > 0 {
 				t.Errorf("killed after %s: records are left: %+v", h.at, left)
 			}
 		})

@@ -194,8 +194,7 @@ func (e *enslaving) join() {
 	s.slot = b.takeSlot()
 	b.mac = e.mac
 	for range b.tx {
-		s.writers = append(s.writers, s.port.Writer())
-		s.tx = append(s.tx, new(traffic))
+		s.addWriter()
 	}
 	s.rx = newRxWorker(s.slot, s.port, b.rxQueues[s.slot%len(b.rxQueues)], &b.snap)
 	s.rx.notes.wake = b.noteWake

@@ -64,8 +64,7 @@ func (b *Bond) addWorker(q tap.Queue) *txWorker {
 	w.notes.wake = b.noteWake
 	b.tx = append(b.tx, w)
 	for _, s := range b.slaves {
-		s.writers = append(s.writers, s.port.Writer())
-		s.tx = append(s.tx, new(traffic))
+		s.addWriter()
 	}
 	return w
 }

@@ -40,6 +40,9 @@ func newQuiet() *quiet {
 // admit reports whether e is to be written now, and how many were left out
 // before it.
 func (q *quiet) admit(e *Event) (ok bool, leftOut int) {
+	if e.Kind == "delete" { // a bond of that name that comes is another one
+		q.forget(e.Bond)
+	}
 	if !noisy[e.Kind] {
 		return true, 0
 	}
@@ -61,6 +64,15 @@ func (q *quiet) admit(e *Event) (ok bool, leftOut int) {
 	leftOut, a.out, a.waiting = a.out, 0, nil
 	a.left--
 	return true, leftOut
+}
+
+func (q *quiet) forget(bond string) {
+	delete(q.last, bond)
+	for key := range q.causes {
+		if key[0] == bond {
+			delete(q.causes, key)
+		}
+	}
 }
 
 func (a *allowance) earn(now time.Time) {

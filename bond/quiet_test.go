@@ -86,6 +86,15 @@ func TestManyLinksAtOnceAreLogged(t *testing.T) {
 			}
 		}
 	}
+	for i := range 3 * quietAfter {
+		e := Event{Bond: "bond1", Slave: "eth0", Kind: "link_up", Time: now}
+		if i%2 == 1 {
+			e = Event{Bond: "bond1", Kind: "delete", Time: now}
+		}
+		if ok, _ := q.admit(&e); !ok {
+			t.Error("a new bond of the same name has to keep quiet")
+		}
+	}
 	q.due(now.Add(time.Minute), false, func(e *Event, n int) { t.Errorf("left out: %+v", e) })
 	if len(q.causes) > 0 {
 		t.Errorf("%d slaves are remembered for ever", len(q.causes))

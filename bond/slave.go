@@ -1,6 +1,8 @@
 package bond
 
 import (
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tapbond/tapbond/internal/link"
@@ -28,8 +30,9 @@ type slave struct {
 	port     nic.Port
 	control  nic.ControlPort
 	shield   Shield
-	writers  []vnet.Writer // one per transmit worker
-	tx       []*traffic    // likewise
+	writers  []vnet.Writer              // one per transmit worker
+	tx       []*traffic                 // likewise
+	carried  atomic.Pointer[[]*traffic] // tx, for other goroutines
 	rx       *rxWorker
 	oldMAC   [6]byte       // that it had before, in balance-tlb and -alb,
 	oldUntil time.Time     // and until when frames to it are still taken
@@ -75,10 +78,20 @@ type slave struct {
 // carrier poller reads it to tell busy slaves from idle ones.
 func (s *slave) busyFrames() uint64 {
 	n := s.rx.seen.value()
-	for _, t := range s.tx {
-		n += t.frames.value()
+	if list := s.carried.Load(); list != nil {
+		for _, t := range *list {
+			n += t.frames.value()
+		}
 	}
 	return n
+}
+
+// addWriter gives the slave a part of one more transmit worker.
+func (s *slave) addWriter() {
+	s.writers = append(s.writers, s.port.Writer())
+	s.tx = append(s.tx, new(traffic))
+	list := slices.Clone(s.tx)
+	s.carried.Store(&list)
 }
 
 // Traffic is what crossed a slave or a bond. A super-frame counts as one frame.
