@@ -477,7 +477,7 @@ func TestProbesAfterTakingOver(t *testing.T) {
 		r.must(r.set("active_slave eth1"))
 		pass(time.Second)
 		old.mu.Lock()
-		h := old.host("killed", store.text)
+		h := old.host("killed", store.kept())
 		old.mu.Unlock()
 
 		n := &network{fakeSystem: h.after(nics...), ears: map[int]*ear{}, start: time.Now(), hosts: hosts}
