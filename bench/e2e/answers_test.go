@@ -206,7 +206,7 @@ var (
 func TestAnswersToIP(t *testing.T) {
 	d := readDifferences(t)
 	t.Cleanup(func() { d.unused("ip") })
-	for mode := range 5 {
+	for mode := range 7 {
 		data, err := os.ReadFile(fmt.Sprintf("testdata/answers/mode%d.txt", mode))
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +311,7 @@ var sysfsRequest = regexp.MustCompile(`^(\w+) <- '(.*)' +(ok|[A-Z][a-z]\S*(?: \S
 func TestAnswersToSysfs(t *testing.T) {
 	d := readDifferences(t)
 	t.Cleanup(func() { d.unused("sysfs") })
-	for mode := range 5 {
+	for mode := range 7 {
 		data, err := os.ReadFile(fmt.Sprintf("../../bond/option/testdata/writes-mode%d.txt", mode))
 		if err != nil {
 			t.Fatal(err)
