@@ -3,8 +3,8 @@ package tap
 import (
 	"errors"
 	"fmt"
-	"os"
 
+	"github.com/tapbond/tapbond/internal/park"
 	"github.com/tapbond/tapbond/internal/vnet"
 	"golang.org/x/sys/unix"
 )
@@ -17,9 +17,8 @@ const (
 )
 
 // attachVNet attaches a queue whose frames carry virtio-net headers, which
-// water knows nothing of. The file is made after TUNSETIFF: the netpoller
-// takes no tun file that has no device.
-func attachVNet(name string) (*os.File, error) {
+// water knows nothing of.
+func attachVNet(name string) (*park.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open /dev/net/tun: %w", err)
@@ -28,7 +27,7 @@ func attachVNet(name string) (*os.File, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), "/dev/net/tun"), nil
+	return park.New(fd, "/dev/net/tun")
 }
 
 func setVNet(fd int, name string) error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/songgao/water"
+	"github.com/tapbond/tapbond/internal/park"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -51,18 +52,22 @@ func openWater(name string) (*water.Interface, error) {
 	return ifce, err
 }
 
-// attachPlain attaches a queue that carries bare frames: water's own file.
-func attachPlain(name string) (*os.File, error) {
+// attachPlain attaches a queue that carries bare frames, opened by water.
+func attachPlain(name string) (*park.File, error) {
 	ifce, err := openWater(name)
 	if err != nil {
 		return nil, err
 	}
+	defer ifce.Close()
 	f, ok := ifce.ReadWriteCloser.(*os.File)
 	if !ok {
-		ifce.Close()
 		return nil, fmt.Errorf("water gave a %T, not a file", ifce.ReadWriteCloser)
 	}
-	return f, nil
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return park.Dup(raw, f.Name())
 }
 
 // remove deletes the link called name.

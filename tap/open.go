@@ -101,13 +101,9 @@ func (d *device) attach(name string) error {
 	if err != nil {
 		return err
 	}
-	q, err := newQueue(f, d.offload)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.queues = append(d.queues, q)
+	d.queues = append(d.queues, newQueue(f, d.offload))
 	return nil
 }
 
@@ -133,7 +129,7 @@ func (d *device) control(fn func(fd int) error) error {
 		return os.ErrClosed
 	}
 	var inner error
-	if err := queues[0].raw.Control(func(fd uintptr) { inner = fn(int(fd)) }); err != nil {
+	if err := queues[0].file.Control(func(fd uintptr) { inner = fn(int(fd)) }); err != nil {
 		return err
 	}
 	return inner

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"os"
 	"sync"
-	"syscall"
 	"unsafe"
 
+	"github.com/tapbond/tapbond/internal/park"
 	"github.com/tapbond/tapbond/internal/vnet"
 	"golang.org/x/sys/unix"
 )
@@ -29,8 +29,7 @@ var ErrGone = errors.New("tap: device is gone")
 
 // queue is one attached file of a TAP.
 type queue struct {
-	file *os.File
-	raw  syscall.RawConn
+	file *park.File
 	vnet bool
 
 	// The reader's scratch.
@@ -40,21 +39,17 @@ type queue struct {
 	readFn func(fd uintptr) bool
 }
 
-func newQueue(f *os.File, offload bool) (*queue, error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	q := &queue{file: f, raw: raw, vnet: offload, arena: make([]byte, arenaSize), pkts: make([]vnet.Packet, 0, batchSize)}
+func newQueue(f *park.File, offload bool) *queue {
+	q := &queue{file: f, vnet: offload, arena: make([]byte, arenaSize), pkts: make([]vnet.Packet, 0, batchSize)}
 	q.readFn = q.drain
-	return q, nil
+	return q
 }
 
 // ReadBatch implements vnet.Reader. A TAP that is down is waited for.
 func (q *queue) ReadBatch() ([]vnet.Packet, error) {
 	q.pkts = q.pkts[:0]
-	if err := q.raw.Read(q.readFn); err != nil {
-		return nil, os.ErrClosed // the only reason the netpoller has
+	if err := q.file.Read(q.readFn); err != nil {
+		return nil, os.ErrClosed // the only reason without a deadline
 	}
 	if len(q.pkts) == 0 {
 		return nil, q.final
@@ -62,7 +57,7 @@ func (q *queue) ReadBatch() ([]vnet.Packet, error) {
 	return q.pkts, nil
 }
 
-// drain takes what the queue holds; false has the netpoller wait for more.
+// drain takes what the queue holds; false waits for more.
 func (q *queue) drain(fd uintptr) bool {
 	off := 0
 	for len(q.pkts) < batchSize && len(q.arena)-off >= maxFrame {
@@ -111,7 +106,7 @@ func (q *queue) WriteBatch(pkts []vnet.Packet) vnet.Sent {
 	if q.vnet {
 		w.skip = 0
 	}
-	if err := q.raw.Control(w.fn); err != nil {
+	if err := q.file.Control(w.fn); err != nil {
 		w.sent = vnet.Sent{Down: len(pkts), Err: unix.EBADF}
 	}
 	sent := w.sent

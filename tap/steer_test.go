@@ -118,7 +118,7 @@ func readAny(t *testing.T, queues []Queue, mapped, flow byte) int {
 	fds := make([]unix.PollFd, len(queues))
 	for i, q := range queues {
 		q, _ := q.(*queue)
-		_ = q.raw.Control(func(fd uintptr) { fds[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN} })
+		_ = q.file.Control(func(fd uintptr) { fds[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN} })
 	}
 	for {
 		if n, err := unix.Poll(fds, 5000); err != nil && err != unix.EINTR || n == 0 {

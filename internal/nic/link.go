@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 )
 
@@ -67,10 +66,13 @@ func nameOf(fd, index int) (*unix.Ifreq, error) {
 	return unix.NewIfreq(ifr.Name())
 }
 
+// deadliner bounds a RawConn's waiting.
+type deadliner interface{ SetReadDeadline(t time.Time) error }
+
 // reader waits for frames on a packet socket, through any number of downs and
 // ups of its interface. It is one goroutine's.
 type reader struct {
-	conn  *packet.Conn
+	conn  deadliner
 	raw   syscall.RawConn
 	index int
 
@@ -84,7 +86,7 @@ type reader struct {
 	sleep time.Duration         // 0 unless the interface is being looked after
 }
 
-func (r *reader) init(conn *packet.Conn, raw syscall.RawConn, index int, take func(fd uintptr) unix.Errno) {
+func (r *reader) init(conn deadliner, raw syscall.RawConn, index int, take func(fd uintptr) unix.Errno) {
 	r.conn, r.raw, r.index, r.take = conn, raw, index, take
 	r.try = func(fd uintptr) bool {
 		r.errno = r.take(fd)

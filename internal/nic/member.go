@@ -15,7 +15,7 @@ func (p *afPort) SetMembership(want Membership) error {
 	defer p.mu.Unlock()
 	var errs []error
 	have := &p.have
-	err := withFD(p.raw, func(fd int) error {
+	err := withFD(p.rx, func(fd int) error {
 		list := func(have *[]MAC, want []MAC, kind uint16) {
 			for _, mac := range want {
 				if slices.Contains(*have, mac) {

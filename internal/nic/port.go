@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/mdlayher/packet"
+	"github.com/tapbond/tapbond/internal/park"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,9 +27,8 @@ const defaultBuffer = 4 << 20
 
 // afPort is a Port over a packet socket.
 type afPort struct {
-	conn    *packet.Conn // receives
-	raw     syscall.RawConn
-	out     *os.File // sends
+	rx      *park.File // receives
+	out     *os.File   // sends
 	outRaw  syscall.RawConn
 	index   int
 	mtu     int
@@ -53,9 +52,13 @@ func Open(ifi *net.Interface, o Options) (Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &afPort{conn: conn, raw: raw, index: ifi.Index, mtu: ifi.MTU, offload: o.Offload}
+	defer conn.Close() // and with it the netpoller's interest in the socket
+	p := &afPort{index: ifi.Index, mtu: ifi.MTU, offload: o.Offload}
+	if p.rx, err = park.Dup(raw, "packet"); err != nil {
+		return nil, fmt.Errorf("slave %s: %w", ifi.Name, err)
+	}
 	if err := p.configure(o); err != nil {
-		conn.Close()
+		p.rx.Close()
 		return nil, fmt.Errorf("slave %s: %w", ifi.Name, err)
 	}
 	p.in = newReceiver(p)
@@ -69,7 +72,7 @@ func (p *afPort) configure(o Options) error {
 	if o.SndBuf == 0 {
 		o.SndBuf = defaultBuffer
 	}
-	err := withFD(p.raw, func(fd int) error {
+	err := withFD(p.rx, func(fd int) error {
 		err := setOne(fd, unix.PACKET_VNET_HDR, "PACKET_VNET_HDR")
 		p.header = err == nil
 		if err != nil && p.offload {
@@ -126,9 +129,13 @@ func (p *afPort) Offload() bool { return p.offload }
 func (p *afPort) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s, err := p.conn.Stats(); err == nil {
-		p.dropped += uint64(s.Drops)
-	}
+	_ = withFD(p.rx, func(fd int) error {
+		s, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err == nil {
+			p.dropped += uint64(s.Drops)
+		}
+		return err
+	})
 	return Stats{Received: p.received.Load(), Dropped: p.dropped, Truncated: p.truncated.Load(), Malformed: p.malformed.Load()}
 }
 
@@ -137,7 +144,7 @@ func (p *afPort) Stats() Stats {
 func (p *afPort) Close() error {
 	p.Stats() // the last chance to ask
 	var errs []error
-	for _, c := range []io.Closer{p.conn, p.out} {
+	for _, c := range []io.Closer{p.rx, p.out} {
 		if err := c.Close(); err != nil && !errors.Is(err, os.ErrClosed) && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}

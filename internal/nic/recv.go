@@ -48,7 +48,7 @@ func newReceiver(p *afPort) *receiver {
 		h.Name = (*byte)(unsafe.Pointer(&in.from[i]))
 		h.Control = &in.control[i][0]
 	}
-	in.r.init(p.conn, p.raw, p.index, in.take)
+	in.r.init(p.rx, p.rx, p.index, in.take)
 	return in
 }
 
