@@ -7,6 +7,7 @@
 // load that cost half of the processor time (docs/performance.md). A File is
 // therefore unknown to the netpoller. It has an epoll of its own, armed for one
 // event when its reader goes to sleep, and the netpoller knows that epoll.
+// Before it sleeps a reader that is woken for every frame lingers (linger.go).
 package park
 
 import (
@@ -34,6 +35,8 @@ type File struct {
 	fn    func(fd uintptr) bool
 	done  bool
 	armed bool
+	empty time.Duration // when there was nothing to read the last time, since start
+	tries int           // of lingering in this wait
 	try   func(fd uintptr)
 	sleep func(ep uintptr) bool
 }
@@ -97,7 +100,7 @@ func (f *File) open() error {
 // the calls until the descriptor is readable or has an error. Its own error is
 // os.ErrClosed or os.ErrDeadlineExceeded.
 func (f *File) Read(fn func(fd uintptr) bool) error {
-	f.fn = fn
+	f.fn, f.tries = fn, 0
 	for {
 		if f.raw.Control(f.try) != nil {
 			return os.ErrClosed
@@ -105,7 +108,10 @@ func (f *File) Read(fn func(fd uintptr) bool) error {
 		if f.done {
 			return nil
 		}
-		f.armed = false
+		if f.linger() {
+			continue
+		}
+		f.armed, f.tries = false, 0
 		if err := f.wait.Read(f.sleep); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return os.ErrDeadlineExceeded
