@@ -60,25 +60,25 @@ func (b *Bond) configureLACP() {
 	}
 }
 
-// stepLACP has LACP see one event and carries out what it decides. The workers
-// see all of it as one new snapshot, and before the partner hears of it: when a
-// PDU says that a port collects, it does.
+// stepLACP has LACP see one event and carries out what it decides. What can't be
+// sent is LACP's to try again, a moment later.
 func (b *Bond) stepLACP(ev lacp.Event) {
+	l := b.lag
+	l.failed = l.failed[:0]
+	b.runLACP(ev)
+	for i := 0; i < len(l.failed); i++ {
+		b.runLACP(lacp.SendFailed{Port: l.failed[i]})
+	}
+}
+
+// runLACP is one step. The workers see all of it as one new snapshot, and before
+// the partner hears of it: when a PDU says that a port collects, it does.
+func (b *Bond) runLACP(ev lacp.Event) {
 	l := b.lag
 	l.out = l.machine.Step(b.now(), ev, l.out[:0])
 	b.decide(l.out)
-	l.failed = l.failed[:0]
 	for _, e := range l.out {
 		b.say(e)
-	}
-	if len(l.failed) == 0 {
-		return
-	}
-	// What can't be sent is LACP's to try again, after a moment: no effect of
-	// these steps is a send.
-	for _, id := range l.failed {
-		l.out = l.machine.Step(b.now(), lacp.SendFailed{Port: id}, l.out[:0])
-		b.decide(l.out)
 	}
 }
 
