@@ -11,6 +11,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/tapbond/tapbond/alb"
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/bench/traffic"
 	"github.com/tapbond/tapbond/bond"
@@ -44,11 +45,12 @@ func (b *balanced) meet() {
 	}
 }
 
-// per is how many clients each slave has, by the state.
+// per is how many clients each slave has, by the state, of those that know: who
+// is told once more that his slave is lost has heard it once.
 func per(st *bond.State) map[string]int {
 	n := map[string]int{}
 	for _, c := range st.Balance.Clients {
-		if c.Client.Is4() && c.Client != lab.AddrB4.Addr() && !c.Pending {
+		if c.Client.Is4() && c.Client != lab.AddrB4.Addr() && (!c.Pending || c.Why == alb.SlaveLost.String()) {
 			n[c.Slave]++
 		}
 	}
@@ -357,7 +359,7 @@ func TestReceiveBalancingIPv6(t *testing.T) {
 	b.until("the lost slave's clients are told", func(st bond.State) bool {
 		told := 0
 		for _, c := range st.Balance.Clients {
-			if c.Client.Is6() && c.Slave != "eth1" && c.Updates >= 2 && c.Why == "its slave can't be used" {
+			if c.Client.Is6() && c.Slave != "eth1" && c.Updates >= 2 && c.Why == alb.SlaveLost.String() {
 				told++
 			}
 		}
