@@ -1,6 +1,7 @@
 package bond
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,4 +99,34 @@ func TestFlapHold(t *testing.T) {
 			t.Error("flap_hold 600001 is taken")
 		}
 	})
+}
+
+// A link that flaps leaves nothing running behind it.
+func TestFlappingLeavesNothing(t *testing.T) {
+	for _, options := range []string{
+		"mode active-backup miimon 100 num_grat_arp 5 resend_igmp 5", "mode active-backup miimon 100 fail_over_mac follow",
+		"mode balance-rr miimon 100 updelay 200 downdelay 200", "mode active-backup miimon 100 flap_hold 1000",
+	} {
+		run(t, options, two, func(r *rig) {
+			r.join("239.0.0.1")
+			flap := func(n int) int {
+				for range n {
+					r.sys.plug("eth0", false)
+					pass(5 * time.Millisecond)
+					r.sys.plug("eth0", true)
+					pass(5 * time.Millisecond)
+				}
+				pass(time.Minute)
+				synctest.Wait()
+				return runtime.NumGoroutine()
+			}
+			before := flap(10)
+			if after := flap(500); after > before {
+				t.Errorf("%s: %d goroutines, %d after 500 flaps", options, before, after)
+			}
+			st := r.state()
+			expect(t, options+": eth0", st.Slaves[0].MIIStatus, "UP")
+			expect(t, options+": carrier", st.Carrier, true)
+		})
+	}
 }

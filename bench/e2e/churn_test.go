@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,8 @@ var (
 	churnOptions = []string{
 		"mode balance-rr packets_per_slave 3 resend_igmp 2", "mode active-backup num_grat_arp 3", "mode active-backup fail_over_mac active",
 		"mode active-backup fail_over_mac follow primary nic1", "mode balance-xor xmit_hash_policy layer3+4", "mode broadcast", "mode 802.3ad lacp_rate fast",
-		"mode active-backup updelay 200 flap_hold 100 queues 2",
+		"mode active-backup updelay 200 flap_hold 100 queues 2", "mode balance-tlb", "mode balance-alb",
+		"mode active-backup arp_interval 50 arp_ip_target 10.1.0.77",
 	}
 	churnChanges = []string{
 		"miimon 50", "all_slaves_active 1", "num_grat_arp 0", "resend_igmp 0", "xmit_hash_policy layer2+3", "active_slave nic1", "active_slave ",
@@ -116,7 +118,10 @@ func (c *churn) round(i int) {
 			t.Errorf("round %d, %s after %v: %s: %v", i, mishap.name, after, op, err)
 		}
 	}
-	words := strings.Fields(churnOptions[c.rnd.IntN(len(churnOptions))] + " miimon 100")
+	words := strings.Fields(churnOptions[c.rnd.IntN(len(churnOptions))])
+	if !slices.Contains(words, "arp_interval") {
+		words = append(words, "miimon", "100")
+	}
 	options, _, err := option.ParseWords(words)
 	c.must(err)
 	_, err = c.client.Create(ctx, control.CreateRequest{Name: "bond0", Options: options})
