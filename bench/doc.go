@@ -8,6 +8,7 @@
 //	failover.go  FailoverGap: how long a cut link silences a flow
 //	lab/         namespaces, links, faults, processes
 //	traffic/     senders, receivers, frames, echo requests
+//	partner/     a LACP partner that does as it is told, right or wrong
 //	benchtest/   labs for tests
 //
 // The use of all three:
