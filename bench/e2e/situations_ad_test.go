@@ -42,7 +42,7 @@ const switchAddress = " address 02:00:00:00:02:00"
 
 // newLAG is a booth whose cables lead to bonds.
 func newLAG(t *testing.T) *booth {
-	t.Parallel()
+	t.Helper()
 	b := newCables(t)
 	b.silent = lacpLines
 	return b
@@ -66,6 +66,7 @@ func (b *booth) mutePartner(name, options string, cables ...int) {
 
 func adPair(name, options, partner string, rate lacp.Bits) func(*testing.T) {
 	return func(t *testing.T) {
+		t.Parallel()
 		b := newLAG(t)
 		b.partner("br0"+switchAddress, partner, 0, 1)
 		b.bond("mode 802.3ad miimon 100 " + options)
@@ -90,12 +91,14 @@ func TestSituationsOfLACP(t *testing.T) {
 	t.Run("fast", adPair("ad-fast", "lacp_rate fast xmit_hash_policy encap3+4", "lacp_rate fast", lacp.ShortTimeout))
 	t.Run("slow", adPair("ad-slow", "ad_select bandwidth ad_actor_sys_prio 100 ad_actor_system 02:aa:00:00:00:01 ad_user_port_key 33 min_links 2", "", 0))
 	t.Run("passive", func(t *testing.T) {
+		t.Parallel()
 		b := newLAG(t)
 		b.partner("br0"+switchAddress, "lacp_rate fast", 0, 1)
 		b.bond("mode 802.3ad miimon 100 lacp_active off")
 		b.snap("ad-passive-up", settled("eth0", "eth1")...)
 	})
 	t.Run("passive fast", func(t *testing.T) {
+		t.Parallel()
 		b := newLAG(t)
 		b.partner("br0"+switchAddress, "lacp_rate fast", 0, 1)
 		b.bond("mode 802.3ad miimon 100 lacp_rate fast lacp_active off")
@@ -113,6 +116,7 @@ func TestSituationsOfLACP(t *testing.T) {
 	t.Run("flap", func(t *testing.T) {
 		for _, rate := range []string{"fast", "slow"} {
 			t.Run(rate, func(t *testing.T) {
+				t.Parallel()
 				b := newLAG(t)
 				b.partner("br0"+switchAddress, "lacp_rate "+rate, 0, 1)
 				b.bond("mode 802.3ad miimon 100 lacp_rate " + rate)
@@ -124,38 +128,48 @@ func TestSituationsOfLACP(t *testing.T) {
 			})
 		}
 	})
-	t.Run("two partners", func(t *testing.T) {
-		b := newLAG(t)
-		b.partner("br0", "lacp_rate fast", 0)
-		b.mutePartner("br1", "lacp_rate fast", 1)
-		b.bond("mode 802.3ad miimon 100 lacp_rate fast")
-		b.distributes("eth0") // who is first stays the active one
-		b.sh("ip -n " + b.sw + " link set br1 up")
-		early := append(settled("eth0"), portDiff{slave: "eth1", actor: keep, partner: keep, churn: [2]string{"", "none"}})
-		b.snap("pcap-lacp-churn-early", early...)
-		b.patience = 70
-		b.snap("pcap-lacp-churn")
-		b.plug(0, "down")
+	// Both take a minute, in which nothing happens: they pass it together.
+	t.Run("churn", func(t *testing.T) {
+		t.Parallel()
+		two, silent := twoPartners(t), silentPartner(t)
+		two.patience = 70
+		two.snap("pcap-lacp-churn")
+		two.plug(0, "down")
 		down := unplugged(lacp.ShortTimeout, "eth0")
 		down[0].churn = [2]string{"monitoring", "monitoring"} // begins anew
-		b.snap("pcap-lacp-churn-failover", append(settled("eth1"), down...)...)
-	})
-	t.Run("silence", func(t *testing.T) {
-		b := newLAG(t)
-		b.partner("br0"+switchAddress, "lacp_rate fast", 0, 1)
-		b.bond("mode 802.3ad miimon 100 lacp_rate fast")
-		b.converged()
-		sw := "ip netns exec " + b.sw + " tc "
-		b.sh(sw + "filter add dev s1 egress pref 1 protocol all bpf bytecode '1,6 0 0 2,' direct-action")
-		b.snap("pcap-lacp-timeout-2", settled("eth0")...)
-		b.snap("pcap-lacp-timeout-9")
-		b.patience = 70
-		b.eventually("eth1 churns", "2", func() string {
-			return fmt.Sprint(strings.Count(b.in(binary+" proc bond0"), "Churn State: churned"))
+		two.snap("pcap-lacp-churn-failover", append(settled("eth1"), down...)...)
+		silent.patience = 70
+		silent.eventually("eth1 churns", "2", func() string {
+			return fmt.Sprint(strings.Count(silent.in(binary+" proc bond0"), "Churn State: churned"))
 		})
-		b.sh(sw + "filter del dev s1 egress pref 1")
-		b.snap("pcap-lacp-timeout-back", settled("eth1")...)
+		silent.sh("ip netns exec " + silent.sw + " tc filter del dev s1 egress pref 1")
+		silent.snap("pcap-lacp-timeout-back", settled("eth1")...)
 	})
+}
+
+// twoPartners is a bond whose slaves lead to one partner each: one is idle.
+func twoPartners(t *testing.T) *booth {
+	b := newLAG(t)
+	b.partner("br0", "lacp_rate fast", 0)
+	b.mutePartner("br1", "lacp_rate fast", 1)
+	b.bond("mode 802.3ad miimon 100 lacp_rate fast")
+	b.distributes("eth0") // who is first stays the active one
+	b.sh("ip -n " + b.sw + " link set br1 up")
+	early := append(settled("eth0"), portDiff{slave: "eth1", actor: keep, partner: keep, churn: [2]string{"", "none"}})
+	b.snap("pcap-lacp-churn-early", early...)
+	return b
+}
+
+// silentPartner is a bond whose partner fell silent on one cable.
+func silentPartner(t *testing.T) *booth {
+	b := newLAG(t)
+	b.partner("br0"+switchAddress, "lacp_rate fast", 0, 1)
+	b.bond("mode 802.3ad miimon 100 lacp_rate fast")
+	b.converged()
+	b.sh("ip netns exec " + b.sw + " tc filter add dev s1 egress pref 1 protocol all bpf bytecode '1,6 0 0 2,' direct-action")
+	b.snap("pcap-lacp-timeout-2", settled("eth0")...)
+	b.snap("pcap-lacp-timeout-9")
+	return b
 }
 
 // converged waits until both slaves carry traffic.

@@ -150,14 +150,19 @@ func (b *booth) bond(options string) {
 	b.sh("ip -n " + b.ns + " link set bond0 up")
 }
 
-// eventually waits until got is what is wanted.
+// eventually waits until got is what is wanted. It asks the less often the
+// longer it may take: each question is a process or two.
 func (b *booth) eventually(what, want string, got func() string) {
 	b.t.Helper()
+	patience := time.Duration(cmp.Or(b.patience, 12)) * time.Second
+	pace := time.NewTicker(patience / 200)
+	defer pace.Stop()
 	is := got()
-	for deadline := time.Now().Add(time.Duration(cmp.Or(b.patience, 12)) * time.Second); is != want; is = got() {
+	for deadline := time.Now().Add(patience); is != want; is = got() {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("%s: want -, got +\n%s", what, gocmp.Diff(strings.Split(want, "\n"), strings.Split(is, "\n")))
 		}
+		<-pace.C
 	}
 }
 
