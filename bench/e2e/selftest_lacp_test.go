@@ -99,9 +99,9 @@ func (r *rig) collectsAndDistributes(ns, slave string) bool {
 	return slices.Contains(bits, "collecting") && slices.Contains(bits, "distributing")
 }
 
-// TestSelftestADSelect is bond_lacp_ad_select.sh: of two switches the one whose
+// TestSelftestLACPSelect is bond_lacp_ad_select.sh: of two switches the one whose
 // ports have the higher sum of priorities is used.
-func TestSelftestADSelect(t *testing.T) {
+func TestSelftestLACPSelect(t *testing.T) {
 	r := newRig(t)
 	for i, other := range []string{"@s/eth0", "@s/eth1", "@b/eth0", "@b/eth1"} {
 		r.cable(fmt.Sprintf("@c/eth%d", i), other)
@@ -161,9 +161,9 @@ func TestSelftestADSelect(t *testing.T) {
 	r.within(70*time.Second, "the active ports don't churn, the others do", churn("churned", "churned", "none", "none"))
 }
 
-// TestSelftestStrict is bond_lacp_strict.sh: with lacp_strict the carrier takes
+// TestSelftestLACPStrict is bond_lacp_strict.sh: with lacp_strict the carrier takes
 // ports that collect and distribute, without it links that are up.
-func TestSelftestStrict(t *testing.T) {
+func TestSelftestLACPStrict(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		t.Run(map[bool]string{false: "off", true: "on"}[strict], func(t *testing.T) { strictCarrier(t, strict) })
 	}
@@ -250,9 +250,9 @@ func strictCarrier(t *testing.T, strict bool) {
 	carrier(true)
 }
 
-// TestSelftestPassive is bond_passive_lacp.sh: who is passive speaks to nobody
+// TestSelftestLACPPassive is bond_passive_lacp.sh: who is passive speaks to nobody
 // that doesn't.
-func TestSelftestPassive(t *testing.T) {
+func TestSelftestLACPPassive(t *testing.T) {
 	r := newRig(t)
 	for i := range 2 {
 		r.cable(fmt.Sprintf("@c/eth%d", i), fmt.Sprintf("@s/eth%d", i))
