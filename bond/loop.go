@@ -3,6 +3,7 @@ package bond
 import (
 	"time"
 
+	"github.com/tapbond/tapbond/internal/prefer"
 	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 )
@@ -11,6 +12,7 @@ import (
 // Nothing in it waits for the host.
 func (b *Bond) run() {
 	defer close(b.stopped)
+	prefer.Goroutine()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for !b.ended {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tapbond/tapbond/internal/prefer"
 	"golang.org/x/sys/unix"
 )
 
@@ -142,6 +143,7 @@ func (p *Poller) Close() {
 }
 
 func (p *Poller) run() {
+	prefer.Goroutine()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -15,9 +15,10 @@ const (
 	// batchSize bounds a batch; more gains nothing and costs cache
 	// (docs/performance.md).
 	batchSize = 32
-	// arenaSize holds a batch, packed: frames are mostly small, and one
-	// super-frame must still fit behind the others.
-	arenaSize = 512 << 10
+	// arenaSize holds a batch, packed: 32 frames of the usual size, or two
+	// super-frames. More of those would have left the cache before they are
+	// sent.
+	arenaSize = maxFrame + 70<<10
 	// maxFrame is the largest read: header and 64 KB super-frame.
 	maxFrame = vnet.HdrLen + 65536 + 64
 	// align of each frame in the arena: a cache line of its own.

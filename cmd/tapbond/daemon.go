@@ -63,7 +63,6 @@ func serve(ctx context.Context, o daemon.Options, f *logFlags) error {
 	if err := privileged(); err != nil {
 		return err
 	}
-	preferSelf()
 	out := io.Writer(os.Stderr)
 	if f.file != "" {
 		l, err := daemon.OpenLog(f.file)
