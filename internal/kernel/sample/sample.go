@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/tapbond/tapbond/bond"
@@ -22,10 +21,15 @@ type Sample struct {
 	State bond.State
 }
 
-// Dir is the folder of all situations.
+// Dir is the folder of all situations, seen from the folder of a package of this
+// module, which is where go test runs.
 func Dir() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "../../../bench/e2e/testdata/situations")
+	for up := "."; ; up = filepath.Join(up, "..") {
+		dir := filepath.Join(up, "bench/e2e/testdata/situations")
+		if _, err := os.Stat(dir); err == nil || len(up) > 30 {
+			return dir
+		}
+	}
 }
 
 // Load reads the situation of that name, as ip told it. What ip doesn't tell is
