@@ -24,6 +24,7 @@ type balancing struct {
 	counting, spare []*policy.Load
 	gatherAt        time.Time
 	learnAt         time.Time
+	learnGap        time.Duration // until the next round, while a change is fresh; 0: lp_interval
 
 	uppers []link.Upper // stacked on the bond: switches must know their addresses too
 	notes  chan struct{}
@@ -183,8 +184,7 @@ func (b *Bond) balanceTick(now time.Time) {
 		b.gather()
 	}
 	if !now.Before(bal.learnAt) {
-		bal.learnAt = now.Add(time.Duration(b.vals.LPInterval) * time.Second)
-		b.learnAll()
+		b.learnRound(now)
 	}
 	b.stepClients(now)
 }

@@ -249,6 +249,34 @@ func TestLearningFrames(t *testing.T) {
 	})
 }
 
+// A switch sees a carrier come back when we do, and takes nothing in until it has
+// opened its port: the bond's address is learned there again and again, first
+// while the old slave still delivers.
+func TestLearningOnAPortThatOpensLate(t *testing.T) {
+	for _, mode := range []string{"balance-tlb", "balance-alb"} {
+		balanced(t, "mode "+mode+" primary eth1 lp_interval 60", func(r *rig) {
+			r.sys.plug("eth1", false)
+			pass(10 * time.Second)
+			expect(t, "active", r.state().Active, "eth0")
+			r.forgetSent()
+			back := time.Now()
+			r.sys.plug("eth1", true)
+			pass(50 * time.Second)
+			expect(t, "active", r.state().Active, "eth1")
+			var learned []string
+			r.sys.mu.Lock()
+			for _, a := range r.sys.sent {
+				if a.slave == r.sys.indexLocked("eth1") && a.frame[12] == 0x90 {
+					expect(t, "address", macAt(a.frame, 6), link.MACString(mac0))
+					learned = append(learned, a.at.Sub(back).String())
+				}
+			}
+			r.sys.mu.Unlock()
+			expect(t, mode, strings.Join(learned, " "), "0s 10ms 30ms 70ms 150ms 310ms 630ms")
+		})
+	}
+}
+
 func TestReceiveBalancing(t *testing.T) {
 	balanced(t, "mode balance-alb", func(r *rig) {
 		for n := range byte(9) {

@@ -136,8 +136,8 @@ func (b *Bond) leaveMACs(s *slave) {
 }
 
 // relearn has the switches learn all addresses again, as soon as the loop comes
-// to it.
-func (b *Bond) relearn() { b.bal.learnAt = b.now() }
+// to it, and then more often for a while.
+func (b *Bond) relearn() { b.bal.learnAt, b.bal.learnGap = b.now(), firstGap }
 
 // balanceMAC takes an address that somebody gave the bond: the active slave
 // has it from now on.
@@ -160,8 +160,6 @@ func (b *Bond) balanceMoved() {
 	if !b.up {
 		return
 	}
-	b.learnAll()
-	if b.active != nil {
-		b.learnUppers(b.active)
-	}
+	b.bal.learnGap = firstGap
+	b.learnRound(b.now())
 }
