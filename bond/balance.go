@@ -24,7 +24,6 @@ type balancing struct {
 	counting, spare []*policy.Load
 	gatherAt        time.Time
 	learnAt         time.Time
-	learnGap        time.Duration // until the next round, while a change is fresh; 0: lp_interval
 
 	uppers []link.Upper // stacked on the bond: switches must know their addresses too
 	notes  chan struct{}
@@ -184,7 +183,8 @@ func (b *Bond) balanceTick(now time.Time) {
 		b.gather()
 	}
 	if !now.Before(bal.learnAt) {
-		b.learnRound(now)
+		bal.learnAt = now.Add(time.Duration(b.vals.LPInterval) * time.Second)
+		b.learnAll(false)
 	}
 	b.stepClients(now)
 }

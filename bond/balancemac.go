@@ -136,8 +136,11 @@ func (b *Bond) leaveMACs(s *slave) {
 }
 
 // relearn has the switches learn all addresses again, as soon as the loop comes
-// to it, and then more often for a while.
-func (b *Bond) relearn() { b.bal.learnAt, b.bal.learnGap = b.now(), firstGap }
+// to it, and again soon after.
+func (b *Bond) relearn() {
+	b.bal.learnAt = b.now()
+	b.settling.Start(b.bal.learnAt)
+}
 
 // balanceMAC takes an address that somebody gave the bond: the active slave
 // has it from now on.
@@ -160,6 +163,8 @@ func (b *Bond) balanceMoved() {
 	if !b.up {
 		return
 	}
-	b.bal.learnGap = firstGap
-	b.learnRound(b.now())
+	now := b.now()
+	b.learnAll(true)
+	b.bal.learnAt = now.Add(time.Duration(b.vals.LPInterval) * time.Second)
+	b.settling.Start(now)
 }

@@ -74,6 +74,7 @@ type Bond struct {
 	probing             *probing // the ARP and ND monitor; then mii has no slaves
 	effects             []monitor.Effect
 	notifier            announce.Notifier
+	settling            announce.Settle // what was announced or learned is said again
 	rejoin              announce.Rejoin
 	targets             []announce.Target // what to announce: addresses on the bond and above
 	announced, rejoined uint64            // frames sent for either

@@ -217,6 +217,45 @@ func TestAnnouncements(t *testing.T) {
 	})
 }
 
+// A link that has just come back gets the role: the switch may take nothing in on
+// that port yet.
+func TestAnnouncementsOnAPortThatOpensLate(t *testing.T) {
+	const often = "ARP:0s learn:10ms learn:30ms learn:70ms learn:150ms learn:310ms learn:630ms"
+	for options, want := range map[string]string{
+		"num_grat_arp 1":                          often,
+		"num_grat_arp 1 fail_over_mac active":     often,
+		"num_grat_arp 1 fail_over_mac follow":     often,
+		"num_grat_arp 2 peer_notif_delay 500":     "ARP:0s learn:10ms learn:30ms learn:70ms learn:150ms learn:310ms ARP:400ms learn:630ms",
+		"num_grat_arp 0":                          "",
+		"num_grat_arp 1 updelay 700":              "ARP:700ms",
+		"num_grat_arp 1 primary_reselect failure": "",
+	} {
+		run(t, "mode active-backup miimon 100 primary eth0 "+options, two, func(r *rig) {
+			r.sys.mu.Lock()
+			r.sys.addrs[r.tap.index] = []netip.Prefix{netip.MustParsePrefix("10.1.0.9/24")}
+			r.sys.mu.Unlock()
+			r.must(r.e.Sync(r.t.Context()))
+			r.sys.plug("eth0", false)
+			pass(2 * time.Second)
+			r.forgetSent()
+			back := time.Now()
+			r.sys.plug("eth0", true)
+			pass(2 * time.Second)
+			mac := link.MACString(r.link(r.tap.index).MAC)
+			var sent []string
+			r.sys.mu.Lock()
+			for _, a := range r.sys.sent {
+				expect(t, "announced on", a.slave, r.sys.indexLocked("eth0"))
+				kind := map[byte]string{0x08: "ARP:", 0x90: "learn:"}[a.frame[12]]
+				sent = append(sent, kind+a.at.Sub(back).String())
+				expect(t, "address", macAt(a.frame, 6), mac)
+			}
+			r.sys.mu.Unlock()
+			expect(t, options, strings.Join(sent, " "), want)
+		})
+	}
+}
+
 func TestEnslaveUndoesEverything(t *testing.T) {
 	for _, op := range []string{"mac", "mtu", "prepare", "shield", "port", "control", "up"} {
 		run(t, "mode active-backup", nil, func(r *rig) {

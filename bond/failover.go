@@ -116,6 +116,7 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 	}
 	if next == nil {
 		b.notifier.Stop()
+		b.settling.Stop()
 		b.rejoin.Stop()
 		return
 	}
@@ -131,6 +132,9 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 		return
 	}
 	b.notifier.Stop()
+	if b.bal == nil { // else it is about the new addresses already
+		b.settling.Stop()
+	}
 	b.rejoin.Stop()
 	b.moveMACs(moves, func() {
 		if b.active == next {

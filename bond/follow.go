@@ -182,6 +182,7 @@ func (b *Bond) setUp(up bool) {
 		}
 		b.event(Event{Kind: "bond_down", Message: "bond is down"})
 		b.notifier.Stop()
+		b.settling.Stop()
 		b.rejoin.Stop()
 		return
 	}

@@ -1,36 +1,11 @@
 package bond
 
 import (
-	"time"
+	"slices"
 
 	"github.com/tapbond/tapbond/alb"
 	"github.com/tapbond/tapbond/policy"
 )
-
-// After a change the first round of learning frames may be for nothing: a switch
-// sees a carrier come back when we do, and takes nothing in before it has opened
-// its port. It would go on sending to the old slave, which soon drops it, until
-// the next round. So some rounds come soon, each gap twice the last: the first
-// ones while the old slave still delivers (drainTime), all in 0.7 s.
-const (
-	firstGap = 10 * time.Millisecond
-	lastGap  = 320 * time.Millisecond
-)
-
-// learnRound has all addresses learned, and says when next. In a round after a
-// change those of the devices on the bond are among them.
-func (b *Bond) learnRound(now time.Time) {
-	bal := b.bal
-	b.learnAll(bal.learnGap > 0)
-	if bal.learnGap == 0 {
-		bal.learnAt = now.Add(time.Duration(b.vals.LPInterval) * time.Second)
-		return
-	}
-	bal.learnAt = now.Add(bal.learnGap)
-	if bal.learnGap *= 2; bal.learnGap > lastGap {
-		bal.learnGap = 0
-	}
-}
 
 // learnAll has every slave send learning frames with its address, once untagged
 // and once for each VLAN directly on the bond. In balance-alb the active slave
@@ -68,6 +43,20 @@ func (b *Bond) learnUppers(s *slave) {
 	for _, u := range b.bal.uppers {
 		if u.Kind == "macvlan" || u.Kind == "macvtap" {
 			b.learn(s, u.MAC, tagsOf(u)...)
+		}
+	}
+}
+
+// learnTargets has s speak for every device whose addresses are announced, and
+// for the bond.
+func (b *Bond) learnTargets(s *slave) {
+	b.learn(s, b.mac)
+	mac, tags := b.mac, []alb.Tag(nil)
+	for i := range b.targets { // in the order of devices
+		t := &b.targets[i]
+		if on := toTags(t.Tags); t.MAC != mac || !slices.Equal(on, tags) {
+			mac, tags = t.MAC, on
+			b.learn(s, mac, tags...)
 		}
 	}
 }

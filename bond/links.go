@@ -21,6 +21,7 @@ func (b *Bond) setCarrier(s *slave, up bool) {
 		b.stepMII(monitor.Carrier{ID: s.id, Up: false})
 		return
 	}
+	s.cameAt = b.now()
 	seq := s.upSeq
 	go func() {
 		speed := b.sys.Speed(s.index)

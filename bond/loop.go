@@ -77,6 +77,7 @@ func (b *Bond) arm(timer *time.Timer) {
 		earlier(b.mii.Next())
 		earlier(b.proberNext())
 		earlier(b.notifier.Next())
+		earlier(b.settling.Next())
 		earlier(b.rejoin.Next())
 		if b.bal != nil {
 			earlier(b.balanceNext(), true)
@@ -109,6 +110,7 @@ func (b *Bond) tick() {
 	}
 	b.tickProber(now)
 	b.stepNotify(now)
+	b.stepSettling(now)
 	b.stepRejoin(now)
 	if b.bal != nil && b.up {
 		b.balanceTick(now)

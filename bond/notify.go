@@ -9,7 +9,8 @@ import (
 // startNotify begins the peer notifications of a failover: the first at once,
 // num_grat_arp in all. Only active-backup sends them, and 802.3ad where LACP
 // asks for it, and only while the bond is up: one that is set up has nothing to
-// correct.
+// correct. On a link that has just come back learning frames follow (see
+// announce.Settle): a host that only listens has nothing else to be learned from.
 func (b *Bond) startNotify() {
 	if policy.Mode(b.vals.Mode) != policy.ActiveBackup && b.lag == nil || !b.up {
 		return
@@ -17,7 +18,24 @@ func (b *Bond) startNotify() {
 	b.notifier.Start(b.now(), announce.Plan{
 		Count: int(b.vals.NumGratArp), Interval: ms(uint64(max(b.vals.Miimon, b.vals.ArpInterval))), Delay: ms(b.vals.PeerNotifDelay()),
 	})
+	b.settling.Stop()
+	if a := b.active; b.lag == nil && b.vals.NumGratArp > 0 && a != nil && b.now().Sub(a.cameAt) < announce.SettleTime {
+		b.settling.Start(b.now())
+	}
 	b.stepNotify(b.now())
+}
+
+// stepSettling has the switches learn again where addresses are, on a port that
+// may have opened only now. Peer notifications are not for that: who asks for N
+// of them gets N, as with the driver.
+func (b *Bond) stepSettling(now time.Time) {
+	switch {
+	case !b.up || !b.settling.Step(now):
+	case b.bal != nil:
+		b.learnAll(true)
+	case b.active != nil:
+		b.learnTargets(b.active)
+	}
 }
 
 // stepNotify sends a notification if one is due and can be sent.

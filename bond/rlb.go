@@ -202,9 +202,11 @@ func (b *Bond) followUppers(mac [6]byte) {
 	})
 }
 
-func tagsOf(u link.Upper) []alb.Tag {
-	out := make([]alb.Tag, len(u.Tags))
-	for i, t := range u.Tags {
+func tagsOf(u link.Upper) []alb.Tag { return toTags(u.Tags) }
+
+func toTags(tags []link.Tag) []alb.Tag {
+	out := make([]alb.Tag, len(tags))
+	for i, t := range tags {
 		out[i] = alb.Tag(t)
 	}
 	return out

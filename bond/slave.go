@@ -52,9 +52,10 @@ type slave struct {
 	sampled uint64    // of rx.seen, when the ARP monitor last looked
 	groups  []nic.MAC // that control is in; whoever holds the bond's lock owns it
 
-	carrier  bool // admin up and carrier, as last seen
-	upSeq    int  // counts carrier changes, to tell a late answer from a current one
-	upSeen   int  // the upSeq that the link monitor knows of
+	carrier  bool      // admin up and carrier, as last seen
+	cameAt   time.Time // when that was last seen to come
+	upSeq    int       // counts carrier changes, to tell a late answer from a current one
+	upSeen   int       // the upSeq that the link monitor knows of
 	link     monitor.Link
 	speed    monitor.Speed // what the NIC says
 	assume   uint32        // Mb/s, if it says nothing

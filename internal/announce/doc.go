@@ -6,6 +6,7 @@
 //	frames.go    the frames (pure)
 //	targets.go   what there is to announce
 //	notifier.go  how often and when (pure)
+//	settle.go    again, for a port that opens late (pure)
 //	report.go    IGMP and MLD reports (pure)
 //	rejoin.go    which groups there are to report, how often and when
 package announce

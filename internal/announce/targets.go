@@ -10,6 +10,8 @@ import (
 type Target struct {
 	Addr  netip.Addr
 	Frame []byte
+	MAC   [6]byte    // of its device
+	Tags  []link.Tag // likewise, outermost first
 }
 
 // Source is the part of link.Host that knows addresses.
@@ -52,7 +54,7 @@ func Targets(src Source, index int) ([]Target, error) {
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, Target{Addr: ip, Frame: f})
+				out = append(out, Target{Addr: ip, Frame: f, MAC: dev.MAC, Tags: dev.Tags})
 			}
 		}
 	}
