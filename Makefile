@@ -48,7 +48,7 @@ check:
 # soak, on a machine that has nothing else to do.
 unit:
 	$(GO) test -race -count=1 -timeout 10m $$($(GO) list ./... | grep -v /bench/e2e)
-	$(GO) test -race -count=1 -parallel 8 -timeout 20m ./bench/e2e
+	$(GO) test -race -count=1 -parallel 12 -timeout 20m ./bench/e2e
 
 # Allocation guards don't hold under the race detector.
 alloc:

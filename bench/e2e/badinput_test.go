@@ -27,6 +27,7 @@ func TestBadInput(t *testing.T) {
 		// Details without counters and ages.
 		return b.sh(ns+"ip -d link show") + b.sh(ns+binary+" proc bond0") + b.sh(ns+binary+" proc bond1")
 	}
+	b.eventually(ns+"cat /sys/class/net/eth1/operstate", "up\n", func() string { return b.sh(ns + "cat /sys/class/net/eth1/operstate") })
 	before := seen()
 	tap := "tapbond: "
 	for _, c := range []struct {

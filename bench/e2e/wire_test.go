@@ -180,8 +180,9 @@ func compareWire(t *testing.T, name string, want, got []sent) {
 	}
 }
 
+// The tests of what is on the wire compare spacings with the driver's, so nothing
+// runs beside them.
 func TestWireOfTheARPMonitor(t *testing.T) {
-	t.Parallel()
 	b := newBooth(t)
 	start := time.Now()
 	wires := []func() []sent{b.tapWire(0, start), b.tapWire(1, start)}
@@ -213,7 +214,6 @@ func TestWireOfTheARPMonitor(t *testing.T) {
 }
 
 func TestWireOfTheNSMonitor(t *testing.T) {
-	t.Parallel()
 	b := newBooth(t)
 	start := time.Now()
 	wire := b.tapWire(0, start)
