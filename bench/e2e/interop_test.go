@@ -236,6 +236,7 @@ func (p *ovsPartner) uses() (on [2]bool) {
 }
 
 func TestInteropOpenVSwitch(t *testing.T) {
+	t.Parallel()
 	need(t, "ovs-vswitchd", "ovs-vsctl", "ovsdb-server")
 	f := newForeign(t)
 	f.must(f.lab.B.Do(func() error {
@@ -319,6 +320,7 @@ func (p *kernelPartner) uses() (on [2]bool) {
 }
 
 func TestInteropKernel(t *testing.T) {
+	t.Parallel()
 	need(t, "linux.uml", "ethtool")
 	f := newForeign(t)
 	f.must(f.lab.B.Do(func() error {
