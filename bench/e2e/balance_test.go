@@ -205,6 +205,7 @@ func (b *balanced) fixNeighbours() {
 // fast as the other: after two rebalancings nearly all that fits is carried,
 // each slave carrying its part.
 func TestLoadBalancing(t *testing.T) {
+	t.Parallel()
 	slow := uint64(pick(20, 100)) * 1_000_000 // bit/s
 	b := start(t, lab.Topology{Slaves: 2, Wire: true}, "mode balance-tlb miimon 100 xmit_hash_policy layer3+4")
 	for i, bits := range []uint64{slow, 2 * slow} {
