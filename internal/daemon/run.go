@@ -112,18 +112,24 @@ func Run(ctx context.Context, o Options) (err error) {
 	o.Log.Info("serving this network namespace", "socket", listener.Addr().String(), "bonds", len(engine.Bonds()))
 	ready("")
 	_, _ = sdnotify.SdNotify(false, sdnotify.SdNotifyReady)
+	end := func() error {
+		keep = o.Keep
+		_, _ = sdnotify.SdNotify(false, sdnotify.SdNotifyStopping)
+		return nil
+	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	idle := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
-			keep = o.Keep
-			_, _ = sdnotify.SdNotify(false, sdnotify.SdNotifyStopping)
-			return nil
+			return end()
 		case <-own:
 			return fmt.Errorf("%s was deleted", name)
 		case err := <-failed:
+			if ctx.Err() != nil {
+				return end() // that is why serving ended, and chance chose this case
+			}
 			keep = true // a fault of ours is no reason to cut anybody off
 			return fmt.Errorf("serving ended: %w", err)
 		case <-look.C:
