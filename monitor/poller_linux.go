@@ -180,12 +180,17 @@ func (p *Poller) turn(s *polled, now time.Time) time.Time {
 		s.seen, s.busyTil = n, now.Add(busyFor)
 	}
 	s.last = now
-	s.next = now.Add(idleInterval)
+	interval := idleInterval
 	if now.Before(s.busyTil) {
-		s.next = now.Add(busyInterval)
+		interval = busyInterval
 	}
+	// Never later than the interval, and all slaves at once: it is being woken
+	// that costs.
+	s.next = now.Add(interval - now.Sub(epoch)%interval)
 	return s.next
 }
+
+var epoch = time.Now()
 
 func (p *Poller) read(s *polled) {
 	if name := s.rename.Swap(nil); name != nil {
