@@ -129,7 +129,7 @@ func TestLAGFailover(t *testing.T) {
 			if r.NewLink != 1-cut || r.Flow.Duplicated > 0 || r.Flow.Reordered > 0 {
 				t.Errorf("cut %d: %v, want the other link", cut, r)
 			}
-		} else if r.Flow.Lost > 0 && r.Flow.LongestGap < 10*time.Millisecond { // else the machine was busy
+		} else if r.Flow.Lost > 0 {
 			t.Errorf("cut %d, which did not carry the flow: %v; sent %+v; dropped %v and %v", cut, r, r.Send, p.state().Drops, p.peer.state().Drops)
 		}
 		start := time.Now()
