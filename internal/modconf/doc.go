@@ -1,0 +1,8 @@
+// Package modconf reads what modprobe's configuration says about the bonding
+// module: under which names it may be asked for (alias), and the parameters it
+// is to be given (options). It reads files and changes nothing.
+//
+//	modconf.go  Config and what can be asked of it
+//	files.go    which files count, in which order
+//	parse.go    lines, words and what each directive means
+package modconf

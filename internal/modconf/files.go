@@ -1,0 +1,66 @@
+package modconf
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// oldFile came before the directories and is still written by old recipes; it is
+// read first, so that what stands in a directory counts.
+const oldFile = "etc/modprobe.conf"
+
+// dirs are modprobe's, the first one strongest.
+var dirs = []string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d"}
+
+// Read reads the configuration under root, "" or "/" for the machine's own: the
+// old file, then every *.conf in the directories by name, one in an earlier
+// directory in place of those of its name in later ones. What isn't there isn't
+// missed. An error is an *Error or tells the file.
+func Read(root string) (*Config, error) {
+	if root == "" {
+		root = "/"
+	}
+	files, err := list(root)
+	if err != nil {
+		return nil, err
+	}
+	var lines []line
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a link to nowhere, or gone meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, split(file, string(data))...)
+	}
+	return parse(lines)
+}
+
+// list returns the files that count, in order.
+func list(root string) ([]string, error) {
+	byName := map[string]string{}
+	for _, dir := range dirs {
+		dir = filepath.Join(root, dir)
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if _, stronger := byName[e.Name()]; !stronger && !e.IsDir() && strings.HasSuffix(e.Name(), ".conf") {
+				byName[e.Name()] = filepath.Join(dir, e.Name())
+			}
+		}
+	}
+	files := []string{filepath.Join(root, oldFile)}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		files = append(files, byName[name])
+	}
+	return files, nil
+}
