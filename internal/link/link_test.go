@@ -106,6 +106,40 @@ func TestSaveAndRestore(t *testing.T) {
 	})
 }
 
+// As in a container: nothing under /proc/sys can be written to.
+func TestPrepareWithoutSysctls(t *testing.T) {
+	inHost(t, func(l *link.Linux, index int) {
+		sysctl := func(name string) string {
+			b, err := os.ReadFile("/proc/sys/net/ipv6/conf/va/" + name)
+			must(t, err)
+			return string(b)
+		}
+		must(t, os.WriteFile("/proc/sys/net/ipv6/conf/va/disable_ipv6", []byte("0"), 0))
+		was := sysctl("addr_gen_mode")
+		must(t, unix.Unshare(unix.CLONE_NEWNS))
+		must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		must(t, unix.Mount("/proc/sys", "/proc/sys", "", unix.MS_BIND, ""))
+		must(t, unix.Mount("", "/proc/sys", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+
+		saved, err := l.SaveSlave(index)
+		must(t, err)
+		must(t, l.PrepareSlave(index))
+		must(t, l.SetUp(index))
+		if got := sysctl("addr_gen_mode"); got != "1\n" {
+			t.Errorf("addr_gen_mode of a slave: %q", got)
+		}
+		addrs, err := netlink.AddrList(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}, netlink.FAMILY_V6)
+		must(t, err)
+		if len(addrs) > 0 {
+			t.Errorf("a slave has made up %v", addrs)
+		}
+		must(t, l.RestoreSlave(index, saved))
+		if got := sysctl("addr_gen_mode"); got != was {
+			t.Errorf("addr_gen_mode restored: %q, was %q", got, was)
+		}
+	})
+}
+
 func TestMissingLinks(t *testing.T) {
 	inHost(t, func(l *link.Linux, _ int) {
 		if _, err := l.LinkByName("nosuch"); !errors.Is(err, unix.ENODEV) {

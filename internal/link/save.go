@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Saved is how a NIC was before it became a slave.
@@ -13,6 +16,8 @@ type Saved struct {
 	MAC  [6]byte `json:"mac"`
 	MTU  int     `json:"mtu"`
 	IPv6 string  `json:"disable_ipv6"` // of the sysctl; empty without IPv6
+	// AddrGen is the sysctl addr_gen_mode; empty without IPv6.
+	AddrGen string `json:"addr_gen_mode,omitempty"`
 }
 
 // SaveSlave implements Host.
@@ -21,11 +26,15 @@ func (l *Linux) SaveSlave(index int) (Saved, error) {
 	if err != nil {
 		return Saved{}, err
 	}
-	v6, err := os.ReadFile(disableIPv6(i.Name))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	v6, err := readSysctl(disableIPv6(i.Name))
+	if err != nil {
 		return Saved{}, err
 	}
-	return Saved{MAC: i.MAC, MTU: i.MTU, IPv6: strings.TrimSpace(string(v6))}, nil
+	gen, err := readSysctl(addrGenMode(i.Name))
+	if err != nil {
+		return Saved{}, err
+	}
+	return Saved{MAC: i.MAC, MTU: i.MTU, IPv6: v6, AddrGen: gen}, nil
 }
 
 // RestoreSlave implements Host: what can be put back is, whatever else fails.
@@ -41,30 +50,66 @@ func (l *Linux) RestoreSlave(index int, s Saved) error {
 	if i.MTU != s.MTU {
 		errs = append(errs, l.SetMTU(index, s.MTU))
 	}
-	if s.IPv6 != "" {
+	// What is as it was needn't be written, where perhaps nothing can be.
+	if now, _ := readSysctl(disableIPv6(i.Name)); s.IPv6 != "" && s.IPv6 != now {
 		errs = append(errs, writeSysctl(disableIPv6(i.Name), s.IPv6))
+	}
+	if now, _ := readSysctl(addrGenMode(i.Name)); s.AddrGen != "" && s.AddrGen != now {
+		errs = append(errs, l.setAddrGen(index, s.AddrGen))
 	}
 	return errors.Join(errs...)
 }
 
 // PrepareSlave implements Host: no IPv6 on the slave, so that it makes up no
-// address of its own when it comes up.
+// address of its own when it comes up. In a container whose /proc/sys can't be
+// written to, it is at least kept from making up addresses.
 func (l *Linux) PrepareSlave(index int) error {
 	i, err := l.LinkByIndex(index)
 	if err != nil {
 		return err
 	}
 	err = writeSysctl(disableIPv6(i.Name), "1")
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return nil // a kernel without IPv6
+	case errors.Is(err, unix.EROFS), errors.Is(err, os.ErrPermission):
+		return l.setAddrGen(index, addrGenNone)
 	}
 	return err
+}
+
+// addrGenNone is IN6_ADDR_GEN_MODE_NONE.
+const addrGenNone = "1"
+
+// setAddrGen is ip link set … addrgenmode, with the sysctl's number.
+func (l *Linux) setAddrGen(index int, mode string) error {
+	n, err := strconv.Atoi(mode)
+	if err != nil {
+		return fmt.Errorf("addr_gen_mode: %w", err)
+	}
+	if err := l.nl.LinkSetIP6AddrGenMode(ref(index), n); err != nil {
+		return fmt.Errorf("addrgenmode: %w", err)
+	}
+	return nil
 }
 
 // disableIPv6 is the sysctl's file: /proc/sys/net shows the
 // namespace of the thread that opens it.
 func disableIPv6(name string) string {
 	return filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6")
+}
+
+func addrGenMode(name string) string {
+	return filepath.Join("/proc/sys/net/ipv6/conf", name, "addr_gen_mode")
+}
+
+// readSysctl returns nothing for a file that isn't there.
+func readSysctl(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(b)), err
 }
 
 func writeSysctl(path, value string) error {
