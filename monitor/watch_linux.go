@@ -102,17 +102,29 @@ func (w *Watch) Close() {
 	})
 }
 
+// mayForce: this process may have a larger buffer than the system's maximum,
+// which takes CAP_NET_ADMIN of the host, not of a container's user namespace.
+// Without it the buffer is the maximum, and a Resync comes sooner.
+var mayForce = sync.OnceValue(func() bool {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer) == nil
+})
+
 func (w *Watch) subscribeLinks() (chan netlink.LinkUpdate, error) {
 	ch := make(chan netlink.LinkUpdate, 64)
 	return ch, netlink.LinkSubscribeWithOptions(ch, w.done, netlink.LinkSubscribeOptions{
-		ReceiveBufferSize: watchBuffer, ReceiveBufferForceSize: true,
+		ReceiveBufferSize: watchBuffer, ReceiveBufferForceSize: mayForce(),
 	})
 }
 
 func (w *Watch) subscribeAddrs() (chan netlink.AddrUpdate, error) {
 	ch := make(chan netlink.AddrUpdate, 64)
 	return ch, netlink.AddrSubscribeWithOptions(ch, w.done, netlink.AddrSubscribeOptions{
-		ReceiveBufferSize: watchBuffer, ReceiveBufferForceSize: true,
+		ReceiveBufferSize: watchBuffer, ReceiveBufferForceSize: mayForce(),
 	})
 }
 
