@@ -32,5 +32,10 @@ func TestChooseBalanced(t *testing.T) {
 		if err != nil || !strings.Contains(got.Why, c.why) || c.slave != "" && got.Slave != c.slave {
 			t.Errorf("%s: %+v, %v", c.mode, got, err)
 		}
+		var text strings.Builder
+		got.Write(&text)
+		if lists := strings.Contains(text.String(), "with each policy"); lists != (c.placed == nil) {
+			t.Errorf("%s: with buckets other policies say nothing:\n%s", c.mode, text.String())
+		}
 	}
 }

@@ -144,7 +144,10 @@ func (c *Choice) Write(w io.Writer) {
 	if c.Hash == nil {
 		return
 	}
-	fmt.Fprintf(w, "\n%s\n\nwith each policy:\n", strings.TrimRight(c.Hash.String(), "\n"))
+	fmt.Fprintf(w, "\n%s\n", strings.TrimRight(c.Hash.String(), "\n"))
+	if len(c.Policies) > 0 {
+		fmt.Fprintf(w, "\nwith each policy:\n")
+	}
 	for _, p := range c.Policies {
 		note := ""
 		if p.Note != "" {

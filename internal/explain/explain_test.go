@@ -139,6 +139,10 @@ func TestOfSlave(t *testing.T) {
 		{change(func(s *bond.State) { s.Slaves[1].MIIStatus, s.Slaves[1].Carrier = "DOWN", false }), "eth1", "there is no carrier"},
 		{change(func(s *bond.State) { s.Slaves[1].MIIStatus = "GOING_BACK" }), "eth1", "updelay, 500 ms"},
 		{change(func(s *bond.State) { s.Slaves[1].Failures = 3 }), "eth1", "failed 3 times"},
+		{change(func(s *bond.State) {
+			s.Slaves[1].MIIStatus = "DOWN"
+			s.Settings["arp_interval"], s.Settings["arp_ip_target"], s.Settings["arp_validate"] = "100", "10.0.0.2", "all"
+		}), "eth1", "hears nothing that counts (targets 10.0.0.2, arp_validate all)"},
 	} {
 		e, ok := OfSlave(c.bonds, c.slave, time.Now())
 		if !ok || !strings.Contains(strings.Join(e.Reasons, "\n"), c.want) {
@@ -171,6 +175,11 @@ func TestOfSlaveLACP(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("want %q in %q", want, said)
 		}
+	}
+	st.Slaves[1].AD.Partner = lacp.Info{}
+	e, _ = OfSlave([]bond.State{st}, "eth1", time.Now())
+	if said = strings.Join(e.Reasons, "\n"); !strings.Contains(said, "ago; that partner is given up") {
+		t.Errorf("%q", said)
 	}
 	st.AD.Active, p.LastRx, p.Partner.State, p.Why = 0, time.Time{}, 0, lacp.WhyLinkDown
 	e, _ = OfSlave([]bond.State{st}, "eth1", time.Now())

@@ -22,9 +22,12 @@ func (e *Slave) lacp(st *bond.State, s *bond.SlaveState, now time.Time) {
 	default:
 		e.say("it is in aggregator %d, but %d is the active one (ad_select %s)", p.Aggregator, a.ID, st.Settings["ad_select"])
 	}
-	if p.LastRx.IsZero() {
+	switch {
+	case p.LastRx.IsZero():
 		e.say("it has heard no LACPDU; it has sent %d", p.Counters.LACPDUsTx)
-	} else {
+	case p.Partner.System == (lacp.MAC{}):
+		e.say("its last LACPDU came %v ago; that partner is given up", since(p.LastRx))
+	default:
 		e.say("its last LACPDU came %v ago from system %s; the partner's port says: %s", since(p.LastRx), p.Partner.ID(), orNothing(p.Partner.State))
 	}
 	e.say("it says: %s", orNothing(p.Actor.State))

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/tapbond/tapbond/bond"
@@ -42,7 +43,9 @@ func (e *Slave) reason(st *bond.State, s *bond.SlaveState, now time.Time) {
 	switch s.MIIStatus {
 	case "DOWN":
 		e.say("its link is down since %v: %s", since, s.Why)
-		if s.Carrier {
+		if s.Carrier && probed(st) {
+			e.say("it has carrier, but the monitor hears nothing that counts (targets %s, arp_validate %s)", targets(st), st.Settings["arp_validate"])
+		} else if s.Carrier {
 			e.say("it has carrier now: the link monitor has yet to see it")
 		} else {
 			e.say("there is no carrier: it is set down, the cable is out, or the other end is down")
@@ -67,6 +70,17 @@ func (e *Slave) reason(st *bond.State, s *bond.SlaveState, now time.Time) {
 	if s.SocketDrops > 0 {
 		e.say("%d frames were lost because its receive socket had no room", s.SocketDrops)
 	}
+}
+
+// probed: the ARP and NS monitor decides, not the carrier alone.
+func probed(st *bond.State) bool {
+	v := st.Settings["arp_interval"]
+	return v != "" && v != "0" && targets(st) != ""
+}
+
+// targets are what is probed, in one list.
+func targets(st *bond.State) string {
+	return strings.Trim(st.Settings["arp_ip_target"]+","+st.Settings["ns_ip6_target"], ",")
 }
 
 // role is what active-backup adds.
