@@ -1,0 +1,161 @@
+package ifcfg
+
+import (
+	"net"
+	"strings"
+)
+
+// Bond is what the files say about one bond.
+type Bond struct {
+	Name string
+	// File is the bond's own, empty where only modprobe's configuration knows it.
+	File    string
+	OnBoot  bool
+	DHCP    bool
+	Options Options
+	MAC     net.HardwareAddr // nil: the slaves decide
+	MTU     int              // 0: as it is
+	Addrs   []Address
+	Gateway Gateway // of IPv4
+	Router  Gateway // of IPv6
+
+	dhcpAt  Pos
+	optsAt  Pos     // of BONDING_OPTS, or the file
+	members []named // of SUSE's BONDING_SLAVE0 …
+	remarks
+}
+
+type named struct {
+	Name string
+	Pos
+}
+
+// bond reads a file as a bond's. module are the options that modprobe's
+// configuration has for it.
+func (f *File) bond(name string, module []Opt) *Bond {
+	b := &Bond{Name: name, File: f.Path, OnBoot: f.onBoot(), MAC: f.mac("MACADDR"), MTU: f.mtu(), optsAt: Pos{File: f.Path}}
+	if !validName(name) {
+		f.wrong(f.deviceAt(), "DEVICE=%s: is no name for an interface", name)
+	}
+	list := module
+	for _, key := range []string{"BONDING_MODULE_OPTS", "BONDING_OPTS"} {
+		if s := f.Get(key); s.Value != "" {
+			b.optsAt = s.Pos
+			list = append(list[:len(list):len(list)], f.splitOpts(s)...)
+		}
+	}
+	b.Options = f.judge(name, list)
+	f.roleOfBond()
+	f.addressing(b)
+	for _, s := range f.last() {
+		if family(s.Key) == "BONDING_SLAVE" && s.Value != "" {
+			b.members = append(b.members, named{s.Value, s.Pos})
+		}
+	}
+	f.keys()
+	b.remarks = f.remarks
+	return b
+}
+
+// roleOfBond looks at words that belong elsewhere, or contradict each other.
+func (f *File) roleOfBond() {
+	if s := f.Get("MASTER"); s.Value != "" {
+		if isYes(s.Value) {
+			f.note(s.Pos, "MASTER=%s: tolerated; MASTER names the bond in a slave's file", s.Value)
+		} else if !isNo(s.Value) {
+			f.wrong(s.Pos, "MASTER=%s: a bond can't be a slave of another one", s.Value)
+		}
+	}
+	if f.yes("SLAVE", false) {
+		f.wrong(f.Get("SLAVE").Pos, "SLAVE=yes: this is a bond")
+	}
+	if s := f.Get("HWADDR"); s.Value != "" {
+		f.note(s.Pos, "HWADDR: without effect on a bond; MACADDR sets its address")
+	}
+	if s := f.Get("BRIDGE"); s.Value != "" {
+		f.note(s.Pos, "BRIDGE=%s: not done; `ip link set BOND master %[1]s` does it", s.Value)
+	}
+	if s := f.Get("TYPE"); s.Value != "" && !strings.EqualFold(s.Value, "bond") && !strings.EqualFold(s.Value, "bonding") && !strings.EqualFold(s.Value, "ethernet") {
+		f.wrong(s.Pos, "TYPE=%s: accepted for a bond is Bond", s.Value)
+	}
+}
+
+// addressing reads how the bond gets its addresses.
+func (f *File) addressing(b *Bond) {
+	b.Addrs = append(f.addresses4(), f.addresses6()...)
+	proto := f.Get("BOOTPROTO")
+	switch strings.ToLower(proto.Value) {
+	case "", "none", "static":
+	case "dhcp", "bootp", "dhcp4":
+		b.DHCP, b.dhcpAt = true, proto.Pos
+		b.Addrs = f.dropped4(b.Addrs)
+		if s := f.Get("GATEWAY"); s.Value != "" {
+			f.note(s.Pos, "GATEWAY: without effect with BOOTPROTO=%s", proto.Value)
+		}
+		b.Router = f.gateway6(b.Name, b.Addrs)
+		return
+	default:
+		f.wrong(proto.Pos, "BOOTPROTO=%s: accepted are none, static and dhcp", proto.Value)
+	}
+	var four, six []Address
+	for _, a := range b.Addrs {
+		if a.Prefix.Addr().Is4() {
+			four = append(four, a)
+		} else {
+			six = append(six, a)
+		}
+	}
+	b.Gateway = f.gateway4(b.Name, four)
+	b.Router = f.gateway6(b.Name, six)
+}
+
+// dropped4 leaves out the IPv4 addresses, which DHCP brings.
+func (f *File) dropped4(addrs []Address) []Address {
+	var out []Address
+	for _, a := range addrs {
+		if a.Prefix.Addr().Is4() {
+			f.note(a.Pos, "IPADDR: without effect with BOOTPROTO=%s", f.Get("BOOTPROTO").Value)
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// onBoot is ONBOOT, or SUSE's STARTMODE.
+func (f *File) onBoot() bool {
+	boot := f.yes("ONBOOT", true)
+	s := f.Get("STARTMODE")
+	switch strings.ToLower(s.Value) {
+	case "", "auto", "onboot", "on", "boot", "hotplug", "nfsroot", "ifplugd":
+		return boot
+	case "manual", "off":
+		return false
+	}
+	f.wrong(s.Pos, "STARTMODE=%s: accepted are auto, onboot, hotplug, manual and off", s.Value)
+	return boot
+}
+
+// device is the interface's name: DEVICE, or else what the file is called.
+func (f *File) device() string {
+	if s := f.Get("DEVICE"); s.Value != "" {
+		return s.Value
+	}
+	return f.Name
+}
+
+// deviceAt is where the name stands.
+func (f *File) deviceAt() Pos {
+	if s := f.Get("DEVICE"); s.Value != "" {
+		return s.Pos
+	}
+	return Pos{File: f.Path}
+}
+
+// validName is the kernel's rule for names of interfaces.
+func validName(name string) bool {
+	return name != "" && len(name) < 16 && name != "." && name != ".." && !strings.ContainsAny(name, "/: \t\n\v\f\r%")
+}
+
+func isYes(v string) bool { return strings.EqualFold(v, "yes") || strings.EqualFold(v, "true") }
+func isNo(v string) bool  { return strings.EqualFold(v, "no") || strings.EqualFold(v, "false") }

@@ -1,0 +1,77 @@
+package ifcfg
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// What is taken as data means what a shell that reads the file would have.
+func TestSameAsTheShell(t *testing.T) {
+	for _, line := range []string{
+		`A=x`, `A="x y"`, `A='x y'`, `A=x\ y`, `A="a\"b"`, `A="a\\b\c"`, `A='a\b'`, `A=a'b'"c"d`, `A=`, `A=""`,
+		`A=x#y`, `A=x # y`, `A=x; A=y`, `A=1 B=2`, "A=a\\\nb", "A=\"a\\\nb\"", `export A=x`, `  A=x  `, `A="x y" # z`, `A=mode=1`, `A=~x`, `A=*`, `A={a,b}`,
+	} {
+		f := parseFile("f", "f", []byte(line+"\n"))
+		if len(f.mistakes) > 0 {
+			t.Errorf("%q: %v", line, f.mistakes)
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "f")
+		if err := os.WriteFile(path, []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("/bin/sh", "-c", `. "$1"; printf %s "$A"`, "sh", path).Output()
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if got := f.Get("A").Value; got != string(out) {
+			t.Errorf("%q: %q, the shell has %q", line, got, out)
+		}
+	}
+}
+
+// FuzzParse: any file is read without a panic, every mistake and setting has a
+// line of it, and a value written back reads the same.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		"DEVICE=bond0\nBONDING_OPTS=\"mode=1 miimon=100\"\n", "A='x'\r\nB=$(ls)\n", "\xef\xbb\xbfA=\"\n", "export A\nA+=b\n", "A = b\n. f\n", "x() {\n", "A=b\\\nc #\n", "A=\xc2\xa0“\n", "A[1]=2 <<E\nE\n", "if\n",
+		"IPADDR0=10.0.0.1\nPREFIX0=33\nQ='mode=7'\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		lines := strings.Count(string(data), "\n") + 1
+		file := parseFile("f", "bond0", data)
+		at := func(p Pos) {
+			if p.File != "f" || p.Line < 0 || p.Line > lines {
+				t.Fatalf("%v in %d lines", p, lines)
+			}
+		}
+		for _, m := range file.mistakes {
+			at(m.Pos)
+		}
+		for _, s := range file.Settings {
+			at(s.Pos)
+			if !utf8.ValidString(s.Value) {
+				t.Fatalf("%q", s.Value)
+			}
+			quoted, err := syntax.Quote(s.Value, syntax.LangPOSIX)
+			if err != nil {
+				continue // can't be quoted without $'…'
+			}
+			again := parseFile("f", "f", []byte(s.Key+"="+quoted+"\n"))
+			if got := again.Get(s.Key).Value; got != s.Value {
+				t.Fatalf("%s=%q reads %q: %v", s.Key, quoted, got, again.mistakes)
+			}
+		}
+		// What it would be as a bond or a slave is worked out without a panic too.
+		file.bond(file.device(), nil)
+		parseFile("f", "eth0", data).slave()
+	})
+}

@@ -1,0 +1,72 @@
+package ifcfg
+
+import (
+	"net"
+	"strings"
+)
+
+// Slave is what the files say about one slave.
+type Slave struct {
+	Bond string
+	// Device is its name, empty where only HWAddr tells which NIC it is.
+	Device string
+	HWAddr net.HardwareAddr // nil where the name decides
+	File   string
+	OnBoot bool
+
+	at     Pos // of the name
+	hwAt   Pos
+	bondAt Pos
+	remarks
+}
+
+// slave reads a file as a slave's.
+func (f *File) slave() *Slave {
+	master := f.Get("MASTER")
+	s := &Slave{
+		Bond: master.Value, Device: f.device(), HWAddr: f.mac("HWADDR"), File: f.Path, OnBoot: f.onBoot(),
+		at: f.deviceAt(), hwAt: f.Get("HWADDR").Pos, bondAt: master.Pos,
+	}
+	if !f.Has("DEVICE") && s.HWAddr != nil {
+		s.Device = "" // the file may be called anything
+	}
+	switch said := f.Get("SLAVE"); {
+	case master.Value == "":
+		f.wrong(said.Pos, "SLAVE=%s: MASTER=… is missing: the name of the bond", said.Value)
+	case !validName(master.Value):
+		f.wrong(master.Pos, "MASTER=%s: is no name for a bond", master.Value)
+	case said.Value == "":
+		f.note(master.Pos, "SLAVE=yes is missing: taken for a slave of %s all the same", master.Value)
+	case !f.yes("SLAVE", true):
+		f.wrong(said.Pos, "SLAVE=%s contradicts MASTER=%s", said.Value, master.Value)
+	}
+	if s.Device != "" && !validName(s.Device) {
+		f.wrong(s.at, "DEVICE=%s: is no name for an interface", s.Device)
+	}
+	f.useless(s.Bond)
+	f.keys()
+	s.remarks = f.remarks
+	return s
+}
+
+// useless notes what a slave can't have: it is the bond's.
+func (f *File) useless(bond string) {
+	for _, set := range f.last() {
+		switch family(set.Key) {
+		case "IPADDR", "IPV6ADDR", "GATEWAY", "IPV6_DEFAULTGW":
+			if set.Value != "" {
+				f.note(set.Pos, "%s: without effect on a slave; %s has the addresses", set.Key, bond)
+			}
+		case "BOOTPROTO":
+			if v := strings.ToLower(set.Value); v != "" && v != "none" && v != "static" {
+				f.note(set.Pos, "BOOTPROTO=%s: without effect on a slave; %s has the addresses", set.Value, bond)
+			}
+		case "MTU":
+			f.note(set.Pos, "MTU: without effect on a slave, which gets that of %s", bond)
+		case "MACADDR":
+			f.note(set.Pos, "MACADDR: without effect on a slave, whose address is the matter of %s", bond)
+		case "BONDING_OPTS", "BONDING_MODULE_OPTS":
+			f.note(set.Pos, "%s: without effect in a slave's file", set.Key)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package ifcfg
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/tapbond/tapbond/bond/option"
+)
+
+// Op is what a step does.
+type Op uint8
+
+// The steps there are.
+const (
+	Create     Op = iota // make Bond with Options
+	SetOptions           // change Options of Bond
+	SetMAC               // give Link the address MAC
+	SetMTU               // give Link MTU
+	LinkDown             // set Link down
+	Enslave              // make Link a slave of Bond
+	SetQueue             // give slave Link the queue QueueID
+	LinkUp               // set Link up
+	SetActive            // make Link the active slave of Bond, if it can
+	AddAddress           // give Bond Address
+	SetDefault           // default route via Gateway on Bond
+	StartDHCP            // run Command
+	StopDHCP             // end what StartDHCP left running for Bond
+	Release              // let slave Link of Bond go
+	Delete               // remove Bond
+)
+
+// Step is one thing to do. Which fields count is said by Op.
+type Step struct {
+	Op      Op
+	Bond    string
+	Link    string
+	Options []option.Assign
+	MAC     net.HardwareAddr
+	MTU     int
+	QueueID uint16
+	Address Address
+	Gateway netip.Addr
+	Command []string
+	// At is what asks for it, for messages.
+	At Pos
+}
+
+// String returns the step as a line for a shell, which does the same.
+func (s Step) String() string {
+	words := s.words()
+	for i, w := range words {
+		if q, err := syntax.Quote(w, syntax.LangPOSIX); err == nil {
+			words[i] = q
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (s Step) words() []string {
+	ip := func(words ...string) []string { return append([]string{"tapbond", "ip"}, words...) }
+	set := func(link string, words ...string) []string {
+		return ip(append([]string{"link", "set", link}, words...)...)
+	}
+	switch s.Op {
+	case Create:
+		return append(ip("link", "add", s.Bond, "type", "bond"), s.options()...)
+	case SetOptions:
+		return append(set(s.Bond, "type", "bond"), s.options()...)
+	case SetMAC:
+		return set(s.Link, "address", s.MAC.String())
+	case SetMTU:
+		return set(s.Link, "mtu", strconv.Itoa(s.MTU))
+	case LinkDown:
+		return set(s.Link, "down")
+	case Enslave:
+		return set(s.Link, "master", s.Bond)
+	case SetQueue:
+		return set(s.Link, "type", "bond_slave", "queue_id", fmt.Sprint(s.QueueID))
+	case LinkUp:
+		return set(s.Link, "up")
+	case SetActive:
+		return set(s.Bond, "type", "bond", "active_slave", s.Link)
+	case AddAddress:
+		return s.address(ip)
+	case SetDefault:
+		if s.Gateway.Is6() {
+			return ip("-6", "route", "replace", "default", "via", s.Gateway.String(), "dev", s.Bond)
+		}
+		return ip("route", "replace", "default", "via", s.Gateway.String(), "dev", s.Bond)
+	case StartDHCP, StopDHCP:
+		return append([]string(nil), s.Command...)
+	case Release:
+		return set(s.Link, "nomaster")
+	case Delete:
+		return ip("link", "del", s.Bond)
+	}
+	panic(fmt.Sprintf("step %d has no words", s.Op))
+}
+
+func (s Step) address(ip func(...string) []string) []string {
+	words := ip("addr", "add", s.Address.Prefix.String())
+	if s.Address.Prefix.Addr().Is4() && s.Address.Prefix.Bits() < 31 {
+		words = append(words, "broadcast", "+")
+	}
+	words = append(words, "dev", s.Bond)
+	if s.Address.Label != "" {
+		words = append(words, "label", s.Address.Label)
+	}
+	return words
+}
+
+// options are in ip's words.
+func (s Step) options() []string {
+	var words []string
+	for _, a := range s.Options {
+		name := a.Option
+		if o := option.ByName(a.Option); o != nil && o.IPName != "" {
+			name = o.IPName
+		}
+		words = append(words, name, a.Value)
+	}
+	return words
+}
