@@ -134,7 +134,8 @@ func TestParseARP(t *testing.T) {
 	}
 }
 
-// view is what the workers know of a bond with an address and one client.
+// view is what the workers know of a bond with an address, one client, and another one
+// that was asked for.
 func view(t testing.TB) *View {
 	t.Helper()
 	c := NewClients(mac(0))
@@ -143,6 +144,7 @@ func view(t testing.TB) *View {
 	c.SetSlaves(start, mac(0), [][6]byte{mac(0), mac(1)}, []Slave{{ID: 3, MAC: mac(1), Mbps: 1000, Usable: true}})
 	c.Outgoing(start, &Exchange{Sender: ip("10.1.0.9"), Target: ip("10.1.0.1"), SenderMAC: mac(0), Reply: true, Peer: mac(9)})
 	c.Outgoing(start, &Exchange{Sender: ip("fd00::9"), Target: ip("fd00::1"), SenderMAC: mac(0), Reply: true, Peer: mac(9)})
+	c.Outgoing(start, &Exchange{Sender: ip("10.1.0.9"), Target: ip("10.1.0.3"), SenderMAC: mac(0), ToAll: true, Peer: broadcast})
 	return c.View()
 }
 
@@ -172,22 +174,29 @@ func TestIncomingVerdicts(t *testing.T) {
 	from := func(src byte, sender, target string) []byte {
 		return arpFrame(t, arp.OperationReply, mac(src), mac(1), sender, mac(1), target, 0)
 	}
+	asks := func(src byte, sender, target string) []byte {
+		return arpFrame(t, arp.OperationRequest, mac(src), broadcast, sender, [6]byte{}, target, 0)
+	}
 	for _, c := range []struct {
-		name string
-		b    []byte
-		want Verdict
+		name  string
+		b     []byte
+		want  Verdict
+		stand Standing
 	}{
-		{"nothing new", from(9, "10.1.0.1", "10.1.0.9"), Leave},
-		{"a client's new address", from(8, "10.1.0.1", "10.1.0.9"), Note},
-		{"a stranger", from(8, "10.1.0.2", "10.1.0.9"), Leave},
-		{"to another host", from(8, "10.1.0.1", "10.1.0.7"), Leave},
-		{"our own", from(1, "10.1.0.9", "10.1.0.1"), Leave},
-		{"somebody with our address", from(8, "10.1.0.9", "10.1.0.1"), Note},
-		{"a client's request", arpFrame(t, arp.OperationRequest, mac(8), broadcast, "10.1.0.1", [6]byte{}, "10.1.0.9", 0), Leave},
+		{"nothing new", from(9, "10.1.0.1", "10.1.0.9"), Leave, Client},
+		{"a client's new address", from(8, "10.1.0.1", "10.1.0.9"), Note, Caller},
+		{"a stranger", from(8, "10.1.0.2", "10.1.0.9"), Leave, Caller},
+		{"to another host", from(8, "10.1.0.1", "10.1.0.7"), Leave, Stranger},
+		{"our own", from(1, "10.1.0.9", "10.1.0.1"), Leave, Stranger},
+		{"somebody with our address", from(8, "10.1.0.9", "10.1.0.1"), Note, Stranger},
+		{"a client's request", asks(9, "10.1.0.1", "10.1.0.9"), Leave, Client},
+		{"a request with a client's address", asks(8, "10.1.0.1", "10.1.0.9"), Leave, Caller},
+		{"a client's request to another host", asks(9, "10.1.0.1", "10.1.0.7"), Leave, Stranger},
+		{"the answer of one that was asked", from(7, "10.1.0.3", "10.1.0.9"), Note, Client},
 	} {
 		var x Exchange
-		if got := v.Incoming(frame(t, c.b), &x); got != c.want {
-			t.Errorf("%s: verdict %d", c.name, got)
+		if got, stand := v.Incoming(frame(t, c.b), &x); got != c.want || stand != c.stand {
+			t.Errorf("%s: verdict %d, standing %d", c.name, got, stand)
 		}
 	}
 }

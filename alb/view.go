@@ -62,23 +62,40 @@ func (v *View) Outgoing(f *policy.Frame, x *Exchange) (to Verdict, slave int) {
 	return Ask, 0
 }
 
+// Standing says how close somebody who speaks in ARP is to the host.
+type Standing uint8
+
+// Standings.
+const (
+	Stranger Standing = iota // wants nothing of the host
+	Caller                   // speaks to an address of the host's
+	Client                   // likewise, and is in the table as what it says it is
+)
+
 // Incoming judges a frame that arrived on a slave: Note for an answer by which
 // a client's address becomes known, and for one that claims an address of ours.
-func (v *View) Incoming(f *policy.Frame, x *Exchange) Verdict {
+func (v *View) Incoming(f *policy.Frame, x *Exchange) (Verdict, Standing) {
 	if !parse(f, v.nd, x) || v.mine(&x.SenderMAC) {
-		return Leave
+		return Leave, Stranger
 	}
 	if v.owns(&x.Sender) {
-		return Note
+		return Note, Stranger
 	}
-	if !x.Reply || !v.owns(&x.Target) {
-		return Leave
+	if !v.owns(&x.Target) {
+		return Leave, Stranger
 	}
 	e := v.find(&x.Target, &x.Sender, x.VID)
-	if e == nil || e.known && e.mac == x.SenderMAC {
-		return Leave
+	switch {
+	case e == nil:
+		return Leave, Caller
+	case e.known && e.mac == x.SenderMAC:
+		return Leave, Client
+	case !x.Reply:
+		return Leave, Caller
+	case e.known:
+		return Note, Caller
 	}
-	return Note
+	return Note, Client // it was asked
 }
 
 // Rewrite has the frame tell mac instead of the bond's address, where that is

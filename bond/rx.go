@@ -3,6 +3,7 @@ package bond
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/lacp"
@@ -24,13 +25,15 @@ type rxWorker struct {
 	slow  *slowInbox // for Markers: they must not overtake the data before them
 	frame policy.Frame
 	notes noteRing // balance-alb
+	began time.Time
+	arp   arpMeter // balance-tlb and -alb
 
 	out []vnet.Packet
 	seg *vnet.Segmenter
 }
 
 func newRxWorker(slot int, port vnet.Reader, tap vnet.Writer, snap *atomic.Pointer[snapshot]) *rxWorker {
-	return &rxWorker{slot: slot, port: port, tap: tap, snap: snap, reader: newReader(), seg: vnet.NewSegmenter()}
+	return &rxWorker{slot: slot, port: port, tap: tap, snap: snap, reader: newReader(), seg: vnet.NewSegmenter(), began: time.Now()}
 }
 
 // run carries frames until the port is closed or gone.
@@ -70,9 +73,11 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 			}
 			continue
 		}
-		if s.balance != nil && !w.settle(s, rule, p.Frame()) {
-			w.drops.n[policy.RxInactive].add(1)
-			continue
+		if s.balance != nil {
+			if why := w.settle(s, rule, p.Frame()); why != policy.None {
+				w.drops.n[why].add(1)
+				continue
+			}
 		}
 		// What the TAP can't be told is completed in software: everything in
 		// plain mode, else the super-frames of tunnels.

@@ -27,6 +27,7 @@ const (
 	RxTapDown          // the TAP is down
 	RxTapFailed        // any other TAP write error
 	RxBondDown         // the bond is administratively down
+	RxARPFlood         // more ARP than the host has a use for, in balance-tlb and -alb
 	NumReasons         // number of reasons, for arrays
 )
 
@@ -34,7 +35,7 @@ var reasonNames = [NumReasons]string{
 	"none", "tx_no_slave", "tx_no_active", "tx_runt", "tx_full", "tx_down", "tx_too_big",
 	"tx_invalid", "tx_failed", "tx_bond_down", "rx_inactive", "rx_own_source", "rx_slow_proto",
 	"rx_link_local", "rx_runt", "rx_truncated", "rx_malformed", "rx_tap_full", "rx_tap_down",
-	"rx_tap_failed", "rx_bond_down",
+	"rx_tap_failed", "rx_bond_down", "rx_arp_flood",
 }
 
 // String is the name used in show, JSON and metrics.
