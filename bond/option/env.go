@@ -43,7 +43,6 @@ type Env struct {
 	// Interface looks up any interface by name, this bond and its slaves too.
 	// With nil, only the slaves exist.
 	Interface func(name string) Iface
-	TxQueues  int // highest queue_id; 0 = DefaultTxQueues
 	Via       Via
 	// AllowUnsupported accepts settings that have no engine behind them.
 	AllowUnsupported bool
@@ -79,9 +78,9 @@ func (e *Env) iface(name string) Iface {
 	return e.Interface(name)
 }
 
-func (e *Env) txQueues() int {
-	if e.TxQueues == 0 {
+func (v *Values) txQueues() int {
+	if v.TxQueues == 0 {
 		return DefaultTxQueues
 	}
-	return e.TxQueues
+	return int(v.TxQueues)
 }

@@ -90,7 +90,7 @@ func setQueueID(t *txn, c *change) *failure {
 	}
 	id, err := strconv.ParseUint(strings.Trim(number, spaces), 10, 16)
 	s := t.env.slave(name)
-	if err != nil || s == nil || int(id) > t.env.txQueues() {
+	if err != nil || s == nil || int(id) > t.v.txQueues() {
 		return refuse(syscall.EPERM)
 	}
 	for i := range t.env.Slaves {

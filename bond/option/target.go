@@ -119,6 +119,16 @@ func (t *Targets) Len() int {
 // List returns the targets in a new slice.
 func (t *Targets) List() []Target { return append([]Target(nil), t[:t.Len()]...) }
 
+// Add appends a target, unless its address is there or the list is full.
+func (t *Targets) Add(x Target) bool {
+	n := t.Len()
+	if n == MaxTargets || t.index(x.Addr) >= 0 {
+		return false
+	}
+	t[n] = x
+	return true
+}
+
 // index finds an address: an answer doesn't say in which VLAN it was asked
 // for, so that no address can be in the list twice.
 func (t *Targets) index(a netip.Addr) int {

@@ -60,6 +60,10 @@ type Values struct {
 	Queues            uint32
 	FlapHold          uint32 // ms
 	PrioTie           uint32
+
+	// TxQueues is the highest queue id, as the module's tx_queues says; 0 is
+	// DefaultTxQueues.
+	TxQueues uint32
 }
 
 // Defaults returns the settings of a new bond, which are the driver's: miimon

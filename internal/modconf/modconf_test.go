@@ -95,6 +95,18 @@ func TestPrecedenceOfDirectories(t *testing.T) {
 		"miimon=5 etc/modprobe.d/m.conf:1", "miimon=1 lib/modprobe.d/z.conf:1")
 }
 
+// systemd's own file means bonds that are made over netlink.
+func TestSystemdsGuard(t *testing.T) {
+	const line = "options bonding max_bonds=0\n"
+	c, dir := read(t, map[string]string{"usr/lib/modprobe.d/systemd.conf": line, "lib/modprobe.d/other.conf": line})
+	want(t, "options", show(dir, c.Options("")), "max_bonds=0 lib/modprobe.d/other.conf:1")
+	if n := c.Notes(); len(n) != 1 || !strings.HasPrefix(n[0].Text, "max_bonds=0 is not followed") {
+		t.Errorf("notes: %v", n)
+	}
+	c, dir = read(t, map[string]string{"usr/lib/modprobe.d/systemd.conf": line, "etc/modprobe.d/systemd.conf": line})
+	want(t, "options", show(dir, c.Options("")), "max_bonds=0 etc/modprobe.d/systemd.conf:1")
+}
+
 // A link to /dev/null hides the file of its name in later directories.
 func TestMaskedFile(t *testing.T) {
 	dir := root(t, map[string]string{"lib/modprobe.d/x.conf": "options bonding mode=1\n", "etc/modprobe.d/other.conf": ""})

@@ -170,10 +170,21 @@ func (c *Config) addOptions(l line, name string, n int) error {
 		if !ok || key == "" || value == "" {
 			return bad(l, i, "options %s: %q: want NAME=VALUE, without blanks", name, w.text)
 		}
+		if guard(l.file, name, w.text) {
+			c.notes = append(c.notes, Note{l.file, w.line, "max_bonds=0 is not followed: it keeps a bond0 away that nobody asked for when something makes a bond, and nothing does here"})
+			continue
+		}
 		out.options = append(out.options, Option{Name: underscored(key), Value: value, File: l.file, Line: w.line})
 	}
 	c.options = append(c.options, out)
 	return nil
+}
+
+// guard: systemd ships "options bonding max_bonds=0", because on a kernel the
+// making of a first bond loads the module, and the module makes bond0. Here
+// modprobe alone does that, and who calls it means it. In /etc the line counts.
+func guard(file, name, text string) bool {
+	return path.Base(file) == "systemd.conf" && strings.HasSuffix(path.Dir(file), "lib/modprobe.d") && underscored(name) == Module && text == "max_bonds=0"
 }
 
 // installAlias takes an old recipe for a further bond for the alias it is:
