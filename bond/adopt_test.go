@@ -20,8 +20,9 @@ import (
 
 // memory is a Store that keeps records as a file does: as text.
 type memory struct {
-	mu   sync.Mutex
-	text []byte
+	mu     sync.Mutex
+	text   []byte
+	module *ModuleRecord
 }
 
 func (m *memory) Save(r []Record) (err error) {
@@ -29,6 +30,13 @@ func (m *memory) Save(r []Record) (err error) {
 	defer m.mu.Unlock()
 	m.text, err = json.Marshal(r)
 	return err
+}
+
+func (m *memory) SaveModule(r *ModuleRecord) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.module = r
+	return nil
 }
 
 func (m *memory) kept() []byte {

@@ -96,11 +96,20 @@ type Config struct {
 	Name string
 	// Options are set at creation, before the first slave; all or nothing.
 	Options []option.Assign
+	// Base has the settings to begin with, by the bond's name, or for any under
+	// ""; without an entry they are the module's.
+	Base map[string]option.Values
 }
 
 // newBond makes the TAP and starts the bond.
 func newBond(ctx context.Context, e *Engine, cfg Config) (*Bond, error) {
-	vals := option.Defaults()
+	vals, ok := cfg.Base[cfg.Name]
+	if !ok {
+		vals, ok = cfg.Base[""]
+	}
+	if !ok {
+		vals = e.defaults()
+	}
 	known := e.interfaces(cfg.Options)
 	res, err := vals.Apply(option.Env{Bond: cfg.Name, Interface: func(name string) option.Iface { return known[name] }}, cfg.Options)
 	if err != nil {

@@ -26,6 +26,9 @@ type Engine struct {
 	// links says whose an interface index is: a bond's TAP or its slave.
 	links map[int]*Bond
 
+	module  *module    // nil: nobody loaded it
+	loading sync.Mutex // held while the module is loaded or unloaded
+
 	retired bool
 }
 
@@ -33,12 +36,12 @@ type Engine struct {
 // bonds. Another process serves him.
 var ErrRetired = errors.New("ending: there was no bond any more")
 
-// Retire ends an engine that has no bond, nor is making one: it makes none from
-// now on. With one it does nothing and returns false.
+// Retire ends an engine that has no bond, nor is making one, nor has the module
+// loaded: it makes none from now on. Otherwise it does nothing and returns false.
 func (e *Engine) Retire() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.retired = e.retired || len(e.bonds) == 0
+	e.retired = e.retired || !e.loadedLocked()
 	return e.retired
 }
 
@@ -186,8 +189,9 @@ func (e *Engine) remove(ctx context.Context, b *Bond, tapPresent bool) error {
 	return errs
 }
 
-// CloseAll deletes every bond.
+// CloseAll deletes every bond and forgets the module.
 func (e *Engine) CloseAll(ctx context.Context) error {
+	defer e.forgetModule()
 	var errs []error
 	for _, b := range e.Bonds() {
 		if err := e.remove(ctx, b, true); err != nil && !errors.Is(err, ErrGone) {

@@ -84,7 +84,22 @@ func (k *keeper) flush() {
 			records = append(records, r)
 		}
 	}
-	err := k.store.Save(records)
+	k.tell(k.store.Save(records))
+}
+
+// module keeps the loaded module, nil for none.
+func (k *keeper) module(r *ModuleRecord) {
+	if k.store == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tell(k.store.SaveModule(r))
+}
+
+// tell reports the first of errors that come one after the other; the caller
+// holds the lock.
+func (k *keeper) tell(err error) {
 	if err != nil && !k.failed {
 		k.engine.bus.publish(Event{
 			Time: time.Now(), Kind: "state_file", Level: slog.LevelError,

@@ -65,9 +65,13 @@ const (
 	Going  Phase = "going"
 )
 
-// Store keeps the records. Save replaces what was kept and returns when it
-// would survive the end of the process.
-type Store interface{ Save([]Record) error }
+// Store keeps the records. Each call replaces what was kept of its kind and
+// returns when it would survive the end of the process.
+type Store interface {
+	Save([]Record) error
+	// SaveModule keeps the loaded module; nil: there is none.
+	SaveModule(*ModuleRecord) error
+}
 
 // record runs on the control goroutine.
 func (b *Bond) record() Record {

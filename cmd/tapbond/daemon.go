@@ -158,5 +158,5 @@ func cleanup(out io.Writer, store *statefile.Store) error {
 	if len(records) == 0 {
 		fmt.Fprintln(out, "nothing to undo")
 	}
-	return errors.Join(append(errs, store.Save(left))...)
+	return errors.Join(append(errs, store.Save(left), store.SaveModule(nil))...)
 }

@@ -4,5 +4,6 @@
 //	path.go    where the socket of a namespace is
 //	listen.go  one server per namespace, its limits
 //	server.go  requests -> engine -> answers
+//	module.go  those of the module, on both sides
 //	client.go  the same from the other side
 package control

@@ -9,6 +9,7 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/modparam"
 )
 
 // Error is an answer that says no.
@@ -56,6 +57,7 @@ func answerFor(err error) *Error {
 	var own *Error
 	var opt *option.Error
 	var enslave *link.EnslaveError
+	var param *modparam.Error
 	switch {
 	case errors.As(err, &own):
 		return own
@@ -63,6 +65,13 @@ func answerFor(err error) *Error {
 		out.Errno, out.Ext, out.Log = opt.Errno, opt.Ext, opt.LogLines
 	case errors.As(err, &enslave):
 		out.Errno, out.Ext, out.Log = enslave.Errno, enslave.Message, []string{enslave.LogLine()}
+	case errors.As(err, &param):
+		out.Errno = param.Errno
+		for _, l := range param.Log {
+			out.Log = append(out.Log, l.Text)
+		}
+	case errors.Is(err, bond.ErrNotLoaded):
+		out.Errno = unix.ENOENT
 	case errors.Is(err, bond.ErrRetired):
 		out.Errno = unix.ESHUTDOWN
 	case errors.Is(err, bond.ErrGone):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/modparam"
 )
 
 // CreateRequest asks for a bond, all of it or none.
@@ -15,6 +16,9 @@ type CreateRequest struct {
 	// Name of 1 to 15 octets; a %d in it becomes the lowest number that is free.
 	Name    string          `json:"name"`
 	Options []option.Assign `json:"options,omitempty"`
+	// Parameters are the module's, for this bond; without any it begins with
+	// those that the module was loaded with.
+	Parameters []modparam.Param `json:"parameters,omitempty"`
 }
 
 // CreateAnswer tells the name of the new bond.
@@ -50,7 +54,15 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
-	b, err := s.engine.Create(r.Context(), bond.Config{Name: req.Name, Options: req.Options})
+	cfg := bond.Config{Name: req.Name, Options: req.Options}
+	var err error
+	if req.Parameters != nil {
+		cfg.Base, err = bases(map[string][]modparam.Param{"": req.Parameters})
+	}
+	var b *bond.Bond
+	if err == nil {
+		b, err = s.engine.Create(r.Context(), cfg)
+	}
 	if err != nil {
 		answer(w, nil, err)
 		return

@@ -66,6 +66,7 @@ func (s *Server) routes() http.Handler {
 		answer(w, nil, s.engine.Sync(r.Context()))
 	})
 	mux.HandleFunc("GET /v1/events", s.events)
+	s.moduleRoutes(mux)
 	return mux
 }
 

@@ -22,7 +22,8 @@ type Options struct {
 	// Keep leaves the bonds in the kernel's care when the process is told to
 	// end: the next one takes them over.
 	Keep bool
-	// Transient: started because somebody made a bond; ends with the last one.
+	// Transient: started because somebody made a bond or loaded the module; ends
+	// when neither is there any more.
 	Transient bool
 	// Group that may use the socket beside root, "" for none.
 	Group string
@@ -49,7 +50,7 @@ func Supervised() bool {
 }
 
 // Run serves the caller's network namespace until ctx ends, the namespace is
-// abandoned, or, if transient, the last bond is gone.
+// abandoned, or, if transient, the last bond is gone and the module unloaded.
 func Run(ctx context.Context, o Options) (err error) {
 	ns, err := ownNamespace()
 	if err != nil {
@@ -76,6 +77,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { stopLog(); logged.Wait() }()
 
 	records, err := store.Load()
+	if err != nil {
+		o.Log.Error(err.Error())
+	}
+	module, err := store.Module()
+	if err == nil {
+		err = engine.AdoptModule(module, records)
+	}
 	if err != nil {
 		o.Log.Error(err.Error())
 	}
@@ -139,7 +147,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			return nil
 		}
 		switch {
-		case !o.Transient || len(engine.Bonds()) > 0:
+		case !o.Transient || !engine.Idle():
 			idle = time.Now()
 		case time.Since(idle) > idleTime && engine.Retire():
 			return nil

@@ -1,6 +1,6 @@
 // Package statefile keeps what must outlive a process on disk: the records of
-// the bonds of one network namespace, in two equal copies, each with its
-// version and a checksum. A copy that is broken is reported and set aside,
+// the bonds of one network namespace, in two equal copies, and the parameters of
+// the module, each file with its version and a checksum. A copy that is broken is reported and set aside,
 // never overwritten and never fatal.
 package statefile
 
@@ -50,7 +50,7 @@ func Open(dir string) *Store { return &Store{dir: dir} }
 // Exists reports whether a state was left in dir: a process that ends in
 // order, with its bonds undone, leaves none.
 func Exists(dir string) bool {
-	for _, n := range names {
+	for _, n := range append(names[:len(names):len(names)], moduleName) {
 		if _, err := os.Stat(filepath.Join(dir, n)); err == nil {
 			return true
 		}
@@ -64,7 +64,7 @@ func (s *Store) Save(records []bond.Record) error {
 		s.last = nil
 		return s.remove()
 	}
-	data, err := encode(records)
+	data, err := encode(format, records)
 	if err != nil || bytes.Equal(data, s.last) {
 		return err
 	}
@@ -151,8 +151,8 @@ func setAside(path string, why error) error {
 	return fmt.Errorf("state file %s: %w; too many are set aside already", path, why)
 }
 
-func encode(records []bond.Record) ([]byte, error) {
-	state, err := json.Marshal(records)
+func encode(format string, content any) ([]byte, error) {
+	state, err := json.Marshal(content)
 	if err != nil {
 		return nil, err
 	}
@@ -162,28 +162,33 @@ func encode(records []bond.Record) ([]byte, error) {
 }
 
 func decode(data []byte) ([]bond.Record, error) {
+	var records []bond.Record
+	return records, open(format, data, &records)
+}
+
+// open reads what encode wrote.
+func open(format string, data []byte, into any) error {
 	var e envelope
 	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, fmt.Errorf("truncated or corrupted: %w", err)
+		return fmt.Errorf("truncated or corrupted: %w", err)
 	}
 	if e.Format != format {
-		return nil, errors.New("not a state file")
+		return errors.New("not a state file")
 	}
 	if e.Version != version {
-		return nil, fmt.Errorf("version %d, this program knows %d", e.Version, version)
+		return fmt.Errorf("version %d, this program knows %d", e.Version, version)
 	}
 	if e.Boot != bootID() {
-		return nil, errors.New("from before the last boot")
+		return errors.New("from before the last boot")
 	}
 	sum := sha256.Sum256(e.State)
 	if e.SHA256 != hex.EncodeToString(sum[:]) {
-		return nil, errors.New("corrupted: the checksum differs")
+		return errors.New("corrupted: the checksum differs")
 	}
-	var records []bond.Record
-	if err := json.Unmarshal(e.State, &records); err != nil {
-		return nil, fmt.Errorf("corrupted: %w", err)
+	if err := json.Unmarshal(e.State, into); err != nil {
+		return fmt.Errorf("corrupted: %w", err)
 	}
-	return records, nil
+	return nil
 }
 
 // bootID is the kernel's name for this boot, empty where it tells none.

@@ -89,7 +89,7 @@ func breakages(data []byte) map[string][]byte {
 }
 
 func TestABrokenCopyLosesNothing(t *testing.T) {
-	good, err := encode(sample())
+	good, err := encode(format, sample())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestABrokenCopyLosesNothing(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	good, err := encode(sample())
+	good, err := encode(format, sample())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := encode(records)
+		again, err := encode(format, records)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,220 @@
+package bond
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/modparam"
+)
+
+func moduleParams(words string) []modparam.Param {
+	var out []modparam.Param
+	for _, w := range strings.Fields(words) {
+		out = append(out, modparam.ParseWord(w))
+	}
+	return out
+}
+
+// moduleRig is an engine without bonds, in virtual time.
+func moduleRig(t *testing.T, fn func(*testing.T, *Engine, *memory)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		store := new(memory)
+		e := NewEngine(newFakeSystem(two...), NewBus(), store)
+		fn(t, e, store)
+		if err := e.CloseAll(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if store.module != nil || !e.Idle() {
+			t.Errorf("the module is left: %+v", store.module)
+		}
+	})
+}
+
+func load(t *testing.T, e *Engine, words string) []string {
+	t.Helper()
+	names, _, err := e.LoadModule(t.Context(), moduleParams(words), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", words, err)
+	}
+	return names
+}
+
+func setting(t *testing.T, e *Engine, bond, name string) string {
+	t.Helper()
+	st, err := e.Bond(bond).State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Settings[name]
+}
+
+func TestModuleMakesBondsAndDefaults(t *testing.T) {
+	moduleRig(t, func(t *testing.T, e *Engine, _ *memory) {
+		if got := load(t, e, "max_bonds=3 mode=1 miimon=50 updelay=100"); !slices.Equal(got, []string{"bond0", "bond1", "bond2"}) {
+			t.Errorf("bonds: %v", got)
+		}
+		// By whatever way a bond comes later, it begins with them.
+		options, _, err := option.ParseWords(strings.Fields("miimon 200"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Create(t.Context(), Config{Name: "later", Options: options}); err != nil {
+			t.Fatal(err)
+		}
+		for bond, want := range map[string][3]string{"bond0": {"active-backup", "50", "100"}, "bond2": {"active-backup", "50", "100"}, "later": {"active-backup", "200", "400"}} {
+			if got := [3]string{setting(t, e, bond, "mode"), setting(t, e, bond, "miimon"), setting(t, e, bond, "updelay")}; got != want {
+				t.Errorf("%s: %v, want %v", bond, got, want)
+			}
+		}
+		st := e.Module()
+		if !st.Loaded || len(st.Parameters) != 4 || st.Files["num_grat_arp"] != "1\n" {
+			t.Errorf("%+v", st)
+		}
+		if _, _, err := e.LoadModule(t.Context(), nil, nil); !errors.Is(err, unix.EEXIST) {
+			t.Errorf("loaded again: %v", err)
+		}
+	})
+}
+
+func TestModuleBondsOfTheirOwn(t *testing.T) {
+	moduleRig(t, func(t *testing.T, e *Engine, _ *memory) {
+		m, err := modparam.Check(moduleParams("mode=4"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := e.LoadModule(t.Context(), moduleParams("max_bonds=2 mode=1"), map[string]option.Values{"bond1": m.Values}); err != nil {
+			t.Fatal(err)
+		}
+		if a, b := setting(t, e, "bond0", "mode"), setting(t, e, "bond1", "mode"); a != "active-backup" || b != "802.3ad" {
+			t.Errorf("modes %s, %s", a, b)
+		}
+	})
+}
+
+// An engine whose module is loaded is not idle; unloaded, all is gone.
+func TestModuleUnload(t *testing.T) {
+	moduleRig(t, func(t *testing.T, e *Engine, store *memory) {
+		if err := e.UnloadModule(t.Context()); !errors.Is(err, ErrNotLoaded) {
+			t.Errorf("nothing loaded: %v", err)
+		}
+		load(t, e, "max_bonds=0 mode=5")
+		if e.Idle() || e.Retire() || store.module == nil {
+			t.Error("a loaded module isn't kept")
+		}
+		b, err := e.Create(t.Context(), Config{Name: "bond0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range two {
+			if err := b.Enslave(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := e.UnloadModule(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.Bonds()) > 0 || store.module != nil || e.Module().Loaded {
+			t.Error("something is left")
+		}
+		if _, err := e.Create(t.Context(), Config{Name: "bond0"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := setting(t, e, "bond0", "mode"); got != "balance-rr" {
+			t.Errorf("after it the mode is %s", got)
+		}
+		// As with the kernel's module: there is a bond, so it is loaded.
+		if _, _, err := e.LoadModule(t.Context(), nil, nil); !errors.Is(err, unix.EEXIST) {
+			t.Errorf("beside a bond: %v", err)
+		}
+		if err := e.UnloadModule(t.Context()); err != nil || len(e.Bonds()) > 0 {
+			t.Errorf("%v, %d bonds", err, len(e.Bonds()))
+		}
+	})
+}
+
+func TestModuleRefused(t *testing.T) {
+	moduleRig(t, func(t *testing.T, e *Engine, store *memory) {
+		_, _, err := e.LoadModule(t.Context(), moduleParams("miimon=-1 mode=9"), nil)
+		var no *modparam.Error
+		if !errors.As(err, &no) || !errors.Is(err, unix.EINVAL) || !e.Idle() || store.module != nil {
+			t.Errorf("%v", err)
+		}
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		events, _ := e.Bus().Since(done, 0)
+		if len(events) != 1 || events[0].Text() != `Error: Invalid bonding mode "9"` {
+			t.Errorf("events: %v", events)
+		}
+	})
+}
+
+// Killed before any single thing it does to the host, a load has happened or
+// hasn't, and an unloading has.
+func TestModuleKilled(t *testing.T) {
+	type moment struct {
+		host
+		module *ModuleRecord
+		done   int // 0: loading, 1: loaded, 2: unloading
+	}
+	var moments []moment
+	var before map[int]link.Info
+	synctest.Test(t, func(t *testing.T) {
+		sys, store, done := newFakeSystem(two...), new(memory), 0
+		before = sys.host("", nil).links
+		look := func() {
+			store.mu.Lock()
+			m := store.module
+			store.mu.Unlock()
+			moments = append(moments, moment{sys.host(strings.Join(sys.calls, "; "), store.kept()), m, done})
+		}
+		sys.before = look
+		e := NewEngine(sys, NewBus(), store)
+		load(t, e, "max_bonds=2 mode=1 miimon=50")
+		done = 1
+		if err := e.Bond("bond1").Enslave(t.Context(), "eth0"); err != nil {
+			t.Fatal(err)
+		}
+		done = 2
+		if err := e.UnloadModule(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		sys.before = nil
+	})
+	if len(moments) < 10 {
+		t.Fatalf("%d moments", len(moments))
+	}
+	for _, m := range moments {
+		synctest.Test(t, func(t *testing.T) {
+			sys := m.host.after(two...)
+			e := NewEngine(sys, NewBus(), nil)
+			kept := records(t, m.kept)
+			if err := e.AdoptModule(m.module, kept); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Adopt(t.Context(), kept); err != nil {
+				t.Errorf("before %s: %v", m.at, err)
+			}
+			switch bonds := len(e.Bonds()); {
+			case m.done == 1 && (bonds != 2 || !e.moduleLoaded() || e.defaults().Miimon != 50):
+				t.Errorf("loaded, before %s: %d bonds", m.at, bonds)
+			case m.done != 1 && (bonds != 0 || !e.Idle()):
+				t.Errorf("halfway (%d), before %s: %d bonds", m.done, m.at, bonds)
+			}
+			if err := e.CloseAll(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if d := sys.asBefore(before); d != "" {
+				t.Errorf("before %s: %s", m.at, d)
+			}
+		})
+	}
+}
