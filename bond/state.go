@@ -172,3 +172,15 @@ func (b *Bond) ReadFile(name string) (string, error) {
 	}
 	return text, err
 }
+
+// ReadFiles returns what each file in that folder reads, all at one moment.
+func (b *Bond) ReadFiles() (map[string]string, error) {
+	texts := make(map[string]string)
+	err := b.call(func() {
+		rt := b.runtime()
+		for _, f := range option.Files() {
+			texts[f.Name], _ = b.vals.ReadFile(f.Name, &rt)
+		}
+	})
+	return texts, err
+}

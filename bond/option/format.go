@@ -25,13 +25,16 @@ type Runtime struct {
 type File struct {
 	Name     string
 	Writable bool
+	// Private files read empty without CAP_NET_ADMIN (Runtime.Unprivileged).
+	Private bool
 }
 
 // Files returns the files of the bonding folder, sorted by name.
 func Files() []File {
 	files := make([]File, 0, 40)
 	for _, n := range strings.Fields(fileNames) {
-		files = append(files, File{strings.TrimSuffix(n, "!"), !strings.HasSuffix(n, "!")})
+		name := strings.TrimSuffix(n, "!")
+		files = append(files, File{name, name == n, private(name)})
 	}
 	return files
 }
@@ -77,6 +80,16 @@ func line(s string) string {
 		return ""
 	}
 	return s + "\n"
+}
+
+// private: the file is part of the LACP identity.
+func private(name string) bool {
+	switch name {
+	case "ad_actor_key", "ad_partner_key", "ad_partner_mac":
+		return true
+	}
+	o := ByName(name)
+	return o != nil && secret(o.ID)
 }
 
 func secret(id ID) bool { return id == ADActorSysPrio || id == ADUserPortKey || id == ADActorSystem }

@@ -169,6 +169,9 @@ func TestUnprivileged(t *testing.T) {
 			if !ok || (s == "") != (hidden && unprivileged) {
 				t.Errorf("unprivileged %v: %s reads %q", unprivileged, name, s)
 			}
+			if private(name) != hidden {
+				t.Errorf("%s: private is %v", name, private(name))
+			}
 		}
 	}
 	for _, name := range []string{"ns_ip6_target", "prio", "num-grat-arp", "peer_notify_delay", "nonesuch"} {

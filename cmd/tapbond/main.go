@@ -43,6 +43,6 @@ func rootCmd() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), explainCmd(), procCmd(), fileCmd(), optionsCmd(), labCmd(), benchCmd())
+	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
 	return root
 }

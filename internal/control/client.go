@@ -45,6 +45,16 @@ func NewClient() (*Client, error) {
 // Dir is the directory of the namespace the client was made in.
 func (c *Client) Dir() string { return c.dir }
 
+// ServerPID is the process that serves, 0 if none does.
+func (c *Client) ServerPID() int {
+	conn, err := net.Dial("unix", filepath.Join(c.dir, socketName))
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	return peerOf(conn.(*net.UnixConn)).pid
+}
+
 // Ping tells whether a server answers: ErrNoServer if there is none, or one
 // that is dying.
 func (c *Client) Ping(ctx context.Context) error {
@@ -87,6 +97,13 @@ func (c *Client) ReadFile(ctx context.Context, name, file string) (string, error
 	var out File
 	err := c.do(ctx, http.MethodGet, bondPath(name)+"/files/"+url.PathEscape(file), nil, &out)
 	return out.Text, err
+}
+
+// ReadFiles returns what each of these files would read, all at one moment.
+func (c *Client) ReadFiles(ctx context.Context, name string) (map[string]string, error) {
+	var out Files
+	err := c.do(ctx, http.MethodGet, bondPath(name)+"/files", nil, &out)
+	return out.Texts, err
 }
 
 // Sync returns when every bond has followed what was done to its TAP and its

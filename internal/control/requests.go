@@ -38,6 +38,11 @@ type File struct {
 	Text string `json:"text"`
 }
 
+// Files is the content of all of them, by name.
+type Files struct {
+	Texts map[string]string `json:"texts"`
+}
+
 // decode reads a request's body; if it can't it has answered.
 func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	dec := json.NewDecoder(r.Body)

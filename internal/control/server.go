@@ -52,6 +52,10 @@ func (s *Server) routes() http.Handler {
 		answer(w, nil, b.Close(r.Context()))
 	}))
 	mux.HandleFunc("POST /v1/bonds/{bond}/options", s.withBond(s.set))
+	mux.HandleFunc("GET /v1/bonds/{bond}/files", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
+		texts, err := b.ReadFiles()
+		answer(w, Files{texts}, err)
+	}))
 	mux.HandleFunc("GET /v1/bonds/{bond}/files/{file}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		text, err := b.ReadFile(r.PathValue("file"))
 		answer(w, File{text}, err)

@@ -55,7 +55,7 @@ func TestOwnNamespaceIsNotAbandoned(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, transient := range []bool{false, true} {
-		if n.abandoned(transient) {
+		if n.abandoned(transient, 0) {
 			t.Errorf("transient %v: abandoned, with the test's parent in it", transient)
 		}
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/control"
 )
 
 // A process keeps its network namespace alive, with all that is in it. A
@@ -61,10 +64,10 @@ func (n *namespace) count() {
 }
 
 // abandoned reports whether nobody can come here any more: every name it had is
-// gone and no other process is in it. A namespace that never had a name is a
+// gone and no other process is in it, but for one called also. A namespace that never had a name is a
 // container's, or a shell's: who started us there meant us to stay, except for
 // a transient daemon, which goes with the last process.
-func (n *namespace) abandoned(transient bool) bool {
+func (n *namespace) abandoned(transient bool, also int) bool {
 	n.count()
 	if n.names > 0 || !n.named && !transient {
 		return false
@@ -76,9 +79,38 @@ func (n *namespace) abandoned(transient bool) bool {
 	self := os.Getpid()
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err == nil && pid != self && n.same(filepath.Join("/proc", e.Name(), "ns/net")) {
+		if err == nil && pid != self && pid != also && n.same(filepath.Join("/proc", e.Name(), "ns/net")) {
 			return false
 		}
 	}
 	return true
+}
+
+// AwaitAbandoned returns when the calling process' network namespace is one that
+// nobody can come to any more, of whom only the daemon is there, or when ctx
+// ends. A client that stays must not keep the namespace, and the daemon, alive.
+func AwaitAbandoned(ctx context.Context) error {
+	n, err := ownNamespace()
+	if err != nil {
+		return err
+	}
+	c, err := control.NewClient()
+	if err != nil {
+		return err
+	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+			if n.count(); n.names > 0 || !n.named {
+				continue
+			}
+			if n.abandoned(false, c.ServerPID()) {
+				return nil
+			}
+		}
+	}
 }

@@ -142,7 +142,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			return fmt.Errorf("serving ended: %w", err)
 		case <-look.C:
 		}
-		if ns.abandoned(o.Transient) {
+		if ns.abandoned(o.Transient, 0) {
 			o.Log.Warn("the network namespace was deleted, nobody else is in it")
 			return nil
 		}

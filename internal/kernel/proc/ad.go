@@ -8,14 +8,15 @@ import (
 	"github.com/tapbond/tapbond/lacp"
 )
 
-// aggregation writes what 802.3ad adds to the bond. The driver leaves out all
-// from the system's priority on, and the details of ports, for readers without
-// CAP_NET_ADMIN; ours are those who may use the control socket, and so change
-// everything.
-func aggregation(b *strings.Builder, st *bond.State) {
+// aggregation writes what 802.3ad adds to the bond: for readers without
+// CAP_NET_ADMIN nothing from the system's priority on.
+func aggregation(b *strings.Builder, st *bond.State, privileged bool) {
 	opt := st.Settings
 	fmt.Fprintf(b, "\n802.3ad info\nLACP active: %s\nLACP rate: %s\nMin links: %s\nAggregator selection policy (ad_select): %s\n",
 		opt["lacp_active"], opt["lacp_rate"], opt["min_links"], opt["ad_select"])
+	if !privileged {
+		return
+	}
 	fmt.Fprintf(b, "System priority: %d\nSystem MAC address: %s\n", st.AD.System.Priority, st.AD.System.MAC)
 	a := st.AD.ActiveAggregator()
 	if a == nil {
@@ -30,9 +31,12 @@ func aggregation(b *strings.Builder, st *bond.State) {
 const speedBits = 0x3f
 
 // port writes what 802.3ad adds to a slave.
-func port(b *strings.Builder, p *lacp.PortState) {
+func port(b *strings.Builder, p *lacp.PortState, privileged bool) {
 	fmt.Fprintf(b, "Aggregator ID: %d\nActor Churn State: %s\nPartner Churn State: %s\nActor Churned Count: %d\nPartner Churned Count: %d\n",
 		p.Aggregator, p.ActorChurn, p.PartnerChurn, p.Counters.ActorChurnCount, p.Counters.PartnerChurnCount)
+	if !privileged {
+		return
+	}
 	actor := p.Actor
 	if !p.Link {
 		actor.Key &^= speedBits

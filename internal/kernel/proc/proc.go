@@ -28,19 +28,25 @@ var linkNames = map[string]string{"UP": "up", "GOING_DOWN": "going down", "DOWN"
 
 // Text returns the whole text; release is that of the kernel it is to look like
 // (uname -r), which the driver gives as its version.
-func Text(st *bond.State, release string) string {
+func Text(st *bond.State, release string) string { return text(st, release, true) }
+
+// PublicText is what the driver shows readers without CAP_NET_ADMIN: the LACP
+// identity of both ends is left out.
+func PublicText(st *bond.State, release string) string { return text(st, release, false) }
+
+func text(st *bond.State, release string, privileged bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Ethernet Channel Bonding Driver: v%s\n\n", release)
 	header(&b, st)
 	if st.AD != nil {
-		aggregation(&b, st)
+		aggregation(&b, st, privileged)
 	}
 	for i := range st.Slaves {
 		s := &st.Slaves[i]
 		b.WriteByte('\n')
 		slave(&b, s)
 		if s.AD != nil {
-			port(&b, &s.AD.PortState)
+			port(&b, &s.AD.PortState, privileged)
 		}
 	}
 	return b.String()

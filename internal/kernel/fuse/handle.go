@@ -1,0 +1,82 @@
+package fuse
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/kernel/tree"
+)
+
+// handle is a file or a folder that somebody has open.
+type handle struct {
+	mu      sync.Mutex
+	text    string // what the file read when its beginning was read last
+	read    bool
+	entries []tree.Entry // of a folder, when it was opened
+}
+
+// handles are numbered from 1.
+type handles struct {
+	mu   sync.Mutex
+	last uint64
+	open map[uint64]*handle
+}
+
+func (hs *handles) add(h *handle) uint64 {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.last++
+	hs.open[hs.last] = h
+	return hs.last
+}
+
+func (hs *handles) get(id uint64) *handle {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.open[id]
+}
+
+func (hs *handles) remove(id uint64) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	delete(hs.open, id)
+}
+
+// readAt reads from what the file read when its beginning was read last, so
+// that what is read in pieces fits together.
+func (h *handle) readAt(t *tree.Tree, n *node, as tree.Reader, off, size uint64) (string, unix.Errno) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if off == 0 || !h.read {
+		text, err := t.Read(context.Background(), n.path, n.entry.ID, as)
+		if err != nil {
+			return "", tree.Errno(err)
+		}
+		h.text, h.read = text, true
+	}
+	text := h.text[min(off, uint64(len(h.text))):]
+	return text[:min(size, uint64(len(text)))], 0
+}
+
+// dirents is the part of a folder's list that fits into size octets, from an
+// offset on: the number of the entry.
+func (h *handle) dirents(off, size uint64) []byte {
+	var out []byte
+	for i := off; i < uint64(len(h.entries)); i++ {
+		e := &h.entries[i]
+		room := direntSize + (len(e.Name)+7)&^7
+		if uint64(len(out)+room) > size {
+			break
+		}
+		end := len(out) + room
+		out = encode(out, &direntHeader{Ino: e.ID, Next: i + 1, Namelen: uint32(len(e.Name)), Type: fileType(e.Mode) >> 12})
+		out = append(out, e.Name...)
+		out = append(out, make([]byte, end-len(out))...)
+	}
+	return out
+}
+
+// direntSize is that of direntHeader.
+const direntSize = 24

@@ -1,0 +1,129 @@
+package fuse
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/kernel/tree"
+)
+
+// Mount is a tree that is mounted.
+type Mount struct {
+	dir    string
+	made   bool   // the mount point wasn't there before
+	dev    uint64 // of the file system
+	served chan struct{}
+	err    error // why serving ended; valid once served is closed
+}
+
+// source is what the table of mounts has as the device.
+const source = "tapbond"
+
+// New mounts t at dir, which is made if it isn't there. A mount that a killed
+// process left is removed first; a living one is EBUSY. It needs CAP_SYS_ADMIN
+// and /dev/fuse.
+func New(dir string, t *tree.Tree) (*Mount, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mount{dir: dir, served: make(chan struct{})}
+	if err := m.prepare(); err != nil {
+		return nil, err
+	}
+	if err := m.mount(t); err != nil {
+		m.forget()
+		return nil, err
+	}
+	return m, nil
+}
+
+// prepare makes the mount point fit to be mounted on.
+func (m *Mount) prepare() error {
+	err := unix.Lstat(m.dir, new(unix.Stat_t))
+	for errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.ECONNABORTED) { // nobody serves it any more
+		if err := unix.Unmount(m.dir, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("%s: remove what a killed process left: %w", m.dir, err)
+		}
+		err = unix.Lstat(m.dir, new(unix.Stat_t))
+	}
+	if errors.Is(err, unix.ENOENT) {
+		m.made = true
+		return os.MkdirAll(m.dir, 0o755)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.dir, err)
+	}
+	if ours, err := mountedHere(m.dir); err != nil {
+		return err
+	} else if ours {
+		return fmt.Errorf("%s shows a tapbond's files already: %w", m.dir, unix.EBUSY)
+	}
+	return nil
+}
+
+// mount mounts and begins to serve. The connection is closed to programs that
+// this one starts: a daemon must not keep the mount from ending with this
+// process.
+func (m *Mount) mount(t *tree.Tree) error {
+	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("/dev/fuse: %w", err)
+	}
+	srv, err := newServer(device(fd), t)
+	if err != nil {
+		unix.Close(fd)
+		return err
+	}
+	opts := fmt.Sprintf("fd=%d,rootmode=40755,user_id=0,group_id=0,allow_other,default_permissions,max_read=%d", fd, maxData)
+	if err := unix.Mount(source, m.dir, "fuse."+source, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, opts); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("mount %s: %w", m.dir, err)
+	}
+	go func() {
+		defer close(m.served)
+		defer unix.Close(fd)
+		m.err = srv.run()
+	}()
+	var st unix.Stat_t
+	if err := unix.Stat(m.dir, &st); err != nil {
+		_ = unix.Unmount(m.dir, unix.MNT_DETACH)
+		return fmt.Errorf("%s: %w", m.dir, err)
+	}
+	m.dev = st.Dev
+	return nil
+}
+
+// Done is closed when the tree is no longer mounted, because of Close or of
+// somebody else, and nobody has a file of it open any more.
+func (m *Mount) Done() <-chan struct{} { return m.served }
+
+// Err says why the kernel could not be served any more, nil if it unmounted.
+// It may be called once Done is closed.
+func (m *Mount) Err() error { return m.err }
+
+// Close unmounts. Files that are still open go with the process.
+func (m *Mount) Close() error {
+	defer m.forget()
+	var st unix.Stat_t
+	if err := unix.Stat(m.dir, &st); err != nil || st.Dev != m.dev {
+		return nil // somebody else did, perhaps to mount something of theirs
+	}
+	err := unix.Unmount(m.dir, 0)
+	if errors.Is(err, unix.EBUSY) {
+		return unix.Unmount(m.dir, unix.MNT_DETACH)
+	}
+	<-m.served
+	return err
+}
+
+// forget removes a mount point that was made.
+func (m *Mount) forget() {
+	if m.made {
+		_ = os.Remove(m.dir)
+	}
+}

@@ -1,0 +1,84 @@
+package fuse
+
+import (
+	"io/fs"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/kernel/tree"
+)
+
+// node is a place of the tree that the kernel knows by number, its identity in
+// the tree.
+type node struct {
+	path    string
+	entry   tree.Entry
+	lookups uint64 // by the kernel, less those it has forgotten
+}
+
+// nodes are those that the kernel knows.
+type nodes struct {
+	mu   sync.Mutex
+	byID map[uint64]*node
+	born time.Time // what all files are dated
+}
+
+func newNodes(root tree.Entry) *nodes {
+	return &nodes{byID: map[uint64]*node{rootID: {entry: root, lookups: 1}}, born: time.Now()}
+}
+
+// get returns a node, nil if the kernel shouldn't know it.
+func (ns *nodes) get(id uint64) *node {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.byID[id]
+}
+
+// lookup notes that the kernel is told of a node.
+func (ns *nodes) lookup(path string, e tree.Entry) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	n := ns.byID[e.ID]
+	if n == nil {
+		n = &node{path: path, entry: e}
+		ns.byID[e.ID] = n
+	}
+	n.lookups++
+}
+
+func (ns *nodes) forget(id, lookups uint64) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	n := ns.byID[id]
+	if n == nil || id == rootID {
+		return
+	}
+	if n.lookups -= min(lookups, n.lookups); n.lookups == 0 {
+		delete(ns.byID, id)
+	}
+}
+
+// fileType is the type as the kernel has it in a mode.
+func fileType(m fs.FileMode) uint32 {
+	switch {
+	case m.IsDir():
+		return unix.S_IFDIR
+	case m&fs.ModeSymlink != 0:
+		return unix.S_IFLNK
+	}
+	return unix.S_IFREG
+}
+
+func (ns *nodes) attributes(id uint64, e *tree.Entry) attr {
+	sec, nsec := uint64(ns.born.Unix()), uint32(ns.born.Nanosecond())
+	a := attr{
+		Ino: id, Size: uint64(e.Size), Mode: fileType(e.Mode) | uint32(e.Mode.Perm()), Nlink: 1, Blksize: 4096,
+		Atime: sec, Mtime: sec, Ctime: sec, AtimeNsec: nsec, MtimeNsec: nsec, CtimeNsec: nsec,
+	}
+	if e.Mode.IsDir() {
+		a.Nlink = 2
+	}
+	return a
+}

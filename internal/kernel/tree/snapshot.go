@@ -1,0 +1,168 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/control"
+)
+
+// marker is the file that a snapshot is known by: nothing else is ever replaced.
+const marker = ".tapbond-snapshot"
+
+// Snapshot writes the tree to dir as plain files. What was in dir, an earlier
+// snapshot, is exchanged for it in one step: whoever opens a path under dir finds
+// one or the other, whole. The earlier one stays beside dir, hidden, until the
+// next, for those who are in it. All of a bond's files are of one moment.
+func (t *Tree) Snapshot(ctx context.Context, dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	there, err := replaceable(dir)
+	if err != nil {
+		return err
+	}
+	next := beside(dir, "next")
+	old := beside(dir, "old")
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(next, 0o700); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: another snapshot is being written, or was not finished: %w", next, unix.EBUSY)
+	} else if err != nil {
+		return err
+	}
+	defer os.RemoveAll(next)
+	if err := t.writeTo(ctx, next); err != nil {
+		return err
+	}
+	if err := os.Chmod(next, 0o755); err != nil {
+		return err
+	}
+	if !there {
+		return os.Rename(next, dir)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE); err != nil {
+		return fmt.Errorf("exchange %s for the new snapshot: %w", dir, err)
+	}
+	if err := os.RemoveAll(old); err != nil {
+		return err
+	}
+	return os.Rename(next, old)
+}
+
+func beside(dir, what string) string {
+	return filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+"."+what)
+}
+
+// replaceable reports whether dir is there, and refuses what is no snapshot.
+func replaceable(dir string) (there bool, err error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case len(entries) == 0:
+		return true, nil
+	}
+	if _, err := os.Lstat(filepath.Join(dir, marker)); err != nil {
+		return true, fmt.Errorf("%s is neither empty nor a snapshot: %w", dir, unix.ENOTEMPTY)
+	}
+	return true, nil
+}
+
+func (t *Tree) writeTo(ctx context.Context, dir string) error {
+	still, err := t.freeze(ctx)
+	if err != nil {
+		return err
+	}
+	frozen := New(still, t.host, t.release)
+	v := &view{t: frozen}
+	if err := frozen.copy(ctx, v, frozen.root, dir); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, marker), nil, 0o444)
+}
+
+// copy writes what is under a folder of the tree.
+func (t *Tree) copy(ctx context.Context, v *view, n *node, dir string) error {
+	nodes, err := n.list(v)
+	if err != nil {
+		return err
+	}
+	for _, c := range nodes {
+		at := filepath.Join(dir, c.Name)
+		switch {
+		case c.host && isNumber(c.Name): // a process, which won't be there for long
+		case c.Mode.IsDir():
+			if err = os.Mkdir(at, 0o755); err == nil {
+				err = t.copy(ctx, v, c, at)
+			}
+		case c.Mode&fs.ModeSymlink != 0:
+			err = os.Symlink(c.Target, at)
+		case c.read != nil:
+			text, unreadable := c.read(ctx, Reader{})
+			if unreadable != nil {
+				continue // like the speed of a device without carrier
+			}
+			err = os.WriteFile(at, []byte(text), 0o444)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isNumber(name string) bool { return strings.Trim(name, "0123456789") == "" }
+
+// frozen is a Source that tells of one moment.
+type frozen struct {
+	Source
+	bonds []bond.State
+	texts map[string]map[string]string // by bond and file
+}
+
+func (t *Tree) freeze(ctx context.Context) (*frozen, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	f := &frozen{Source: t.src, texts: map[string]map[string]string{}}
+	bonds, err := t.src.Bonds(ctx)
+	if errors.Is(err, control.ErrNoServer) {
+		return f, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range bonds {
+		texts, err := t.src.ReadFiles(ctx, st.Name)
+		if errors.Is(err, unix.ENODEV) || errors.Is(err, control.ErrNoServer) {
+			continue // it has just gone
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.bonds, f.texts[st.Name] = append(f.bonds, st), texts
+	}
+	return f, nil
+}
+
+func (f *frozen) Bonds(context.Context) ([]bond.State, error) { return f.bonds, nil }
+
+func (f *frozen) ReadFile(_ context.Context, name, file string) (string, error) {
+	text, ok := f.texts[name][file]
+	if !ok {
+		return "", unix.ENOENT
+	}
+	return text, nil
+}

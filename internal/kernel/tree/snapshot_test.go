@@ -1,0 +1,125 @@
+package tree
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestSnapshot(t *testing.T) {
+	d, tr := planted(t)
+	dir := filepath.Join(t.TempDir(), "a/snap")
+	reads := func(at, path, want string) {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(at, path))
+		if string(text) != want || err != nil {
+			t.Errorf("%s reads %q %v, want %q", path, text, err, want)
+		}
+	}
+	for range 3 {
+		if err := tr.Snapshot(t.Context(), dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads(dir, "sys/class/net/bonding_masters", "bond0\n")
+	reads(dir, "sys/class/net/bond0/lower_eth1/bonding_slave/mii_status", "going back\n")
+	reads(dir, "sys/class/net/eth0/master/bonding/mode", "active-backup\n")
+	reads(dir, "sys/class/net/bond0/statistics/rx_packets", "7\n")
+	reads(dir, "sys/class/net/bond0/bonding/ad_actor_key", "") // everybody may read it
+	if _, err := os.Lstat(filepath.Join(dir, "proc/1")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a process is in it: %v", err)
+	}
+	// Who is in the old one stays there.
+	in, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	d.texts["bond0"]["mode"] = "broadcast\n"
+	d.add(stateOf("bond1"))
+	if err := tr.Snapshot(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	reads(dir, "sys/class/net/bond0/bonding/mode", "broadcast\n")
+	reads(dir, "sys/class/net/bonding_masters", "bond0 bond1\n")
+	if text, err := in.ReadFile("sys/class/net/bond0/bonding/mode"); string(text) != "active-backup\n" || err != nil {
+		t.Errorf("the old one reads %q %v", text, err)
+	}
+	d.gone = true
+	if err := tr.Snapshot(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	reads(dir, "sys/class/net/bonding_masters", "")
+	left, _ := os.ReadDir(filepath.Dir(dir))
+	if len(left) != 2 {
+		t.Errorf("beside it: %v", left)
+	}
+}
+
+// Only a snapshot is ever replaced.
+func TestSnapshotOverSomethingElse(t *testing.T) {
+	_, tr := planted(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "precious")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Snapshot(t.Context(), dir); !errors.Is(err, unix.ENOTEMPTY) {
+		t.Errorf("a folder with something in it: %v", err)
+	}
+	if err := tr.Snapshot(t.Context(), file); err == nil {
+		t.Error("a file")
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever looks while snapshots are written finds a whole one, and has until the
+// next but one to look around in it.
+func TestSnapshotsUnderAReader(t *testing.T) {
+	d, tr := planted(t)
+	dir := filepath.Join(t.TempDir(), "snap")
+	if err := tr.Snapshot(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	looked, written := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(written)
+		for i := range 30 {
+			<-looked
+			d.mu.Lock()
+			d.texts["bond0"]["mode"] = strings.Repeat("x", i) + "\n"
+			d.mu.Unlock()
+			if err := tr.Snapshot(t.Context(), dir); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for look := 0; ; look++ {
+		in, err := os.OpenRoot(filepath.Join(dir, "sys/class/net/bond0/bonding"))
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		text, err := in.ReadFile("mode")
+		in.Close()
+		if err != nil || !strings.HasSuffix(string(text), "\n") {
+			t.Errorf("look %d: %q %v", look, text, err)
+			break
+		}
+		select {
+		case <-written:
+			return
+		case looked <- struct{}{}:
+		default:
+		}
+	}
+	close(looked)
+	<-written
+}
