@@ -14,6 +14,7 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/internal/prefer"
 	"github.com/tapbond/tapbond/internal/statefile"
 )
 
@@ -60,6 +61,7 @@ func (f *logFlags) add(cmd *cobra.Command) {
 
 // serve runs a daemon with its log.
 func serve(ctx context.Context, o daemon.Options, f *logFlags) error {
+	prefer.Others()
 	if err := privileged(); err != nil {
 		return err
 	}

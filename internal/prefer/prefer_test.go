@@ -1,6 +1,8 @@
 package prefer
 
 import (
+	"os"
+	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,5 +34,51 @@ func TestGoroutineIsPreferredAndNobodyElse(t *testing.T) {
 		if n := <-got; n != before {
 			t.Fatalf("another goroutine has niceness %d", n)
 		}
+	}
+}
+
+// policy is the calling thread's.
+func policy(t *testing.T) uint32 {
+	t.Helper()
+	a, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Policy
+}
+
+// TestOthersAreNotInARush does it to a process of its own: there is no way back.
+func TestOthersAreNotInARush(t *testing.T) {
+	if os.Getenv("PREFER_TEST") == "" {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("nice", "-n", "3", self, "-test.run=^TestOthersAreNotInARush$")
+		cmd.Env = append(os.Environ(), "PREFER_TEST=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	nice := own(t)
+	Others()
+	for range 100 {
+		got := make(chan uint32)
+		go func() { got <- policy(t) }()
+		if p := <-got; p != unix.SCHED_BATCH {
+			t.Fatalf("policy %d", p)
+		}
+	}
+	if n := own(t); n != nice {
+		t.Errorf("niceness was %d, is %d", nice, n)
+	}
+	first := make(chan uint32)
+	go func() {
+		Goroutine()
+		first <- policy(t)
+	}()
+	if p := <-first; p != unix.SCHED_NORMAL {
+		t.Errorf("preferred: policy %d", p)
 	}
 }
