@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "write what has changed into testdata")
 func machine() *World {
 	w := &World{DHCP: &DHCP{
 		Start: func(dev string) []string { return []string{"dhclient", "-1", dev} },
-		Runs:  func(string) bool { return false },
+		Stop:  func(dev string) []string { return []string{"dhclient", "-r", dev} },
+		Runs:  func(string) bool { return true }, // for a bond that was there
 	}}
 	w.Links = append(w.Links, Link{Name: "lo", Up: true, Loopback: true, MTU: 65536})
 	for i := range 4 {

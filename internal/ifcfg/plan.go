@@ -110,7 +110,7 @@ func (s *Set) Down(name string, w *World) *Plan {
 		return &p
 	}
 	if w.DHCP != nil && w.DHCP.Runs(name) {
-		p.Steps = append(p.Steps, Step{Op: StopDHCP, Bond: name})
+		p.Steps = append(p.Steps, Step{Op: StopDHCP, Bond: name, Command: w.DHCP.Stop(name)})
 	}
 	p.Steps = append(p.Steps, Step{Op: Delete, Bond: name})
 	return &p
@@ -401,7 +401,7 @@ func (p *planner) addresses(b *Bond, dev *Link) {
 	switch client := p.world.DHCP; {
 	case client == nil:
 		p.wrong(b.dhcpAt, "BOOTPROTO=dhcp: no DHCP client is installed (dhclient, dhcpcd or udhcpc)")
-	case !client.Runs(b.Name):
+	case p.world.bond(b.Name) == nil || !client.Runs(b.Name):
 		p.do(Step{Op: StartDHCP, Bond: b.Name, Command: client.Start(b.Name), At: b.dhcpAt})
 	}
 }

@@ -43,12 +43,12 @@ func parseFile(path, name string, data []byte) *File {
 		}
 	}
 	p := syntax.NewParser(syntax.Variant(syntax.LangBash))
-	err := p.Stmts(bytes.NewReader(data), func(s *syntax.Stmt) bool {
+	for s, err := range p.StmtsSeq(bytes.NewReader(data)) {
+		if err != nil {
+			f.syntax(err)
+			break
+		}
 		f.statement(s)
-		return true
-	})
-	if err != nil {
-		f.syntax(err)
 	}
 	return f
 }

@@ -29,7 +29,7 @@ const (
 	AddAddress           // give Bond Address
 	SetDefault           // default route via Gateway on Bond
 	StartDHCP            // run Command
-	StopDHCP             // end what StartDHCP left running for Bond
+	StopDHCP             // run Command, which ends the client of Bond
 	Release              // let slave Link of Bond go
 	Delete               // remove Bond
 )

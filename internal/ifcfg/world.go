@@ -55,8 +55,10 @@ type Route struct {
 type DHCP struct {
 	// Start is the command that asks for an address and stays to keep it.
 	Start func(dev string) []string
-	// Runs reports whether one was started for the device.
+	// Runs reports whether one was started for the device, Stop is the command
+	// that ends it.
 	Runs func(dev string) bool
+	Stop func(dev string) []string
 }
 
 func (w *World) link(name string) *Link {

@@ -1,0 +1,115 @@
+package ifup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/ifcfg"
+)
+
+func linkByName(name string) (netlink.Link, error) {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return l, nil
+}
+
+// setDown sets a link down. Back up, it is given what the kernel took from it
+// on the way: IPv6 addresses and routes.
+func setDown(name string) (Undo, error) {
+	l, err := linkByName(name)
+	if err != nil {
+		return nil, err
+	}
+	if l.Attrs().RawFlags&unix.IFF_UP == 0 {
+		return nil, nil
+	}
+	addrs, err := netlink.AddrList(l, netlink.FAMILY_V6)
+	if err != nil {
+		return nil, fmt.Errorf("%s: list of addresses: %w", name, err)
+	}
+	routes, err := netlink.RouteList(l, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("%s: list of routes: %w", name, err)
+	}
+	if err := netlink.LinkSetDown(l); err != nil {
+		return nil, fmt.Errorf("%s: set down: %w", name, err)
+	}
+	return func(context.Context) error {
+		if err := netlink.LinkSetUp(l); err != nil {
+			return fmt.Errorf("%s: set up: %w", name, err)
+		}
+		var errs []error
+		for i := range addrs {
+			if addrs[i].Flags&unix.IFA_F_PERMANENT != 0 && !addrs[i].IP.IsLinkLocalUnicast() {
+				addrs[i].Flags = 0
+				errs = append(errs, netlink.AddrReplace(l, &addrs[i]))
+			}
+		}
+		for i := range routes {
+			if routes[i].Protocol != unix.RTPROT_KERNEL && routes[i].Protocol != unix.RTPROT_RA {
+				routes[i].Flags = 0 // those of the state: linkdown
+				errs = append(errs, netlink.RouteReplace(&routes[i]))
+			}
+		}
+		return errors.Join(errs...)
+	}, nil
+}
+
+func setUp(name string) (Undo, error) {
+	l, err := linkByName(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := netlink.LinkSetUp(l); err != nil {
+		return nil, fmt.Errorf("%s: set up: %w", name, err)
+	}
+	return func(context.Context) error { return gone(netlink.LinkSetDown(l)) }, nil
+}
+
+func setMTU(name string, mtu int) (Undo, error) {
+	l, err := linkByName(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := netlink.LinkSetMTU(l, mtu); err != nil {
+		return nil, fmt.Errorf("%s: mtu %d: %w", name, mtu, err)
+	}
+	return func(context.Context) error { return gone(netlink.LinkSetMTU(l, l.Attrs().MTU)) }, nil
+}
+
+func setMAC(name string, mac net.HardwareAddr) (Undo, error) {
+	l, err := linkByName(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := netlink.LinkSetHardwareAddr(l, mac); err != nil {
+		return nil, fmt.Errorf("%s: address %s: %w", name, mac, err)
+	}
+	return func(context.Context) error { return gone(netlink.LinkSetHardwareAddr(l, l.Attrs().HardwareAddr)) }, nil
+}
+
+// addAddress gives the bond an address, with the broadcast address of its
+// network.
+func addAddress(s ifcfg.Step) (Undo, error) {
+	l, err := linkByName(s.Bond)
+	if err != nil {
+		return nil, err
+	}
+	p := s.Address.Prefix
+	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}, Label: s.Address.Label}
+	err = netlink.AddrAdd(l, a)
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("address %s: %w", p, err)
+	}
+	return func(context.Context) error { return gone(netlink.AddrDel(l, a)) }, nil
+}
