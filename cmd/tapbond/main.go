@@ -24,12 +24,20 @@ func main() {
 	if calledIP() {
 		os.Exit(runIP(ctx, os.Args[1:]))
 	}
-	if err := rootCmd().ExecuteContext(ctx); err != nil {
+	if err := execute(ctx); err != nil {
 		if !errors.Is(err, errSaid) {
 			fmt.Fprintln(os.Stderr, "tapbond:", err)
 		}
 		os.Exit(1)
 	}
+}
+
+// execute runs the command that the program's name or its first word tells.
+func execute(ctx context.Context) error {
+	if name := calledIfup(); name != "" {
+		return runIfup(ctx, name, os.Args[1:])
+	}
+	return rootCmd().ExecuteContext(ctx)
 }
 
 // errSaid ends a command that has told the user what went wrong itself.
@@ -44,5 +52,6 @@ func rootCmd() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
+	root.AddCommand(upCmd(), ifupCmd(), ifdownCmd())
 	return root
 }

@@ -41,7 +41,7 @@ func counts(name string) bool {
 func readDir(fsys fs.FS, dir string) ([]*File, error) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, cause(err))
+		return nil, fmt.Errorf("%s: %w", dir, cause(err)) // the errno, which says fs.ErrNotExist
 	}
 	var files []*File
 	for _, e := range entries {

@@ -194,9 +194,10 @@ func (p *planner) bondUp(b *Bond, slaves []*Slave) {
 		if now.slave(m.nic.Name) != nil {
 			continue
 		}
-		if m.nic.Up {
+		if m.nic.Up { // before its addresses go: undone, its routes need them
 			p.do(Step{Op: LinkDown, Link: m.nic.Name})
 		}
+		p.clashes(b, m)
 		p.do(Step{Op: Enslave, Bond: b.Name, Link: m.nic.Name, At: m.at})
 	}
 	p.queues(now, opts, members)
@@ -286,12 +287,19 @@ func (p *planner) free(bond string, v *Slave, nic *Link) {
 		p.wrong(v.at, "%s can't be a slave", nic.Name)
 	case nic.Master != "":
 		p.wrong(v.at, "%s belongs to %s already", nic.Name, nic.Master)
-	case len(nic.Addrs) > 0:
-		var list []string
-		for _, a := range nic.Addrs {
-			list = append(list, a.String())
+	}
+}
+
+// clashes takes addresses from a NIC that are in a network of the bond's: the
+// host would go on sending there by the NIC, past the bond.
+func (p *planner) clashes(b *Bond, m member) {
+	for _, has := range m.nic.Addrs {
+		if !slices.ContainsFunc(b.Addrs, func(a Address) bool { return a.Prefix.Overlaps(has) }) {
+			p.note(m.at, "%s has the address %s, which is of no use on a slave", m.nic.Name, has)
+			continue
 		}
-		p.note(v.at, "%s has the address %s, which is of no use on a slave", nic.Name, strings.Join(list, ", "))
+		p.note(m.at, "%s has the address %s, in a network of %s: taken away", m.nic.Name, has, b.Name)
+		p.do(Step{Op: DropAddress, Link: m.nic.Name, Address: Address{Prefix: has}})
 	}
 }
 

@@ -159,6 +159,22 @@ func TestUpWithoutAMissingNIC(t *testing.T) {
 	`)
 }
 
+// A NIC in the bond's network would be the host's way there, past the bond.
+func TestUpTakesClashingAddresses(t *testing.T) {
+	w := machine()
+	w.Links[1].Addrs = []netip.Prefix{netip.MustParsePrefix("10.1.1.77/24"), netip.MustParsePrefix("192.0.2.1/24")}
+	files := map[string]string{"ifcfg-bond0": "IPADDR=10.1.1.28/24\nTYPE=Bond\n", "ifcfg-eth0": recipe["ifcfg-eth0"]}
+	check(t, told(set(t, files).Up([]string{"bond0"}, w, Rules{})), `note: d/ifcfg-eth0:1: eth0 has the address 10.1.1.77/24, in a network of bond0: taken away
+		note: d/ifcfg-eth0:1: eth0 has the address 192.0.2.1/24, which is of no use on a slave
+		tapbond ip link add bond0 type bond
+		tapbond ip link set eth0 down
+		tapbond ip addr del 10.1.1.77/24 dev eth0
+		tapbond ip link set eth0 master bond0
+		tapbond ip link set bond0 up
+		tapbond ip addr add 10.1.1.28/24 broadcast + dev bond0
+	`)
+}
+
 // A slave alone is enslaved alone, and its bond's addresses wait for the bond.
 func TestUpSlaveAlone(t *testing.T) {
 	s := set(t, map[string]string{"ifcfg-bond0": "BONDING_OPTS=mode=1\nIPADDR=10.0.0.1/8\nBOOTPROTO=static\n", "ifcfg-eth0": recipe["ifcfg-eth0"], "ifcfg-eth1": recipe["ifcfg-eth1"]})

@@ -17,21 +17,22 @@ type Op uint8
 
 // The steps there are.
 const (
-	Create     Op = iota // make Bond with Options
-	SetOptions           // change Options of Bond
-	SetMAC               // give Link the address MAC
-	SetMTU               // give Link MTU
-	LinkDown             // set Link down
-	Enslave              // make Link a slave of Bond
-	SetQueue             // give slave Link the queue QueueID
-	LinkUp               // set Link up
-	SetActive            // make Link the active slave of Bond, if it can
-	AddAddress           // give Bond Address
-	SetDefault           // default route via Gateway on Bond
-	StartDHCP            // run Command
-	StopDHCP             // run Command, which ends the client of Bond
-	Release              // let slave Link of Bond go
-	Delete               // remove Bond
+	Create      Op = iota // make Bond with Options
+	SetOptions            // change Options of Bond
+	SetMAC                // give Link the address MAC
+	SetMTU                // give Link MTU
+	LinkDown              // set Link down
+	Enslave               // make Link a slave of Bond
+	SetQueue              // give slave Link the queue QueueID
+	DropAddress           // take Address from Link
+	LinkUp                // set Link up
+	SetActive             // make Link the active slave of Bond, if it can
+	AddAddress            // give Bond Address
+	SetDefault            // default route via Gateway on Bond
+	StartDHCP             // run Command
+	StopDHCP              // run Command, which ends the client of Bond
+	Release               // let slave Link of Bond go
+	Delete                // remove Bond
 )
 
 // Step is one thing to do. Which fields count is said by Op.
@@ -79,6 +80,8 @@ func (s Step) words() []string {
 		return set(s.Link, "down")
 	case Enslave:
 		return set(s.Link, "master", s.Bond)
+	case DropAddress:
+		return ip("addr", "del", s.Address.Prefix.String(), "dev", s.Link)
 	case SetQueue:
 		return set(s.Link, "type", "bond_slave", "queue_id", fmt.Sprint(s.QueueID))
 	case LinkUp:

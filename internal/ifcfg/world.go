@@ -79,6 +79,12 @@ func (w *World) bond(name string) *BondNow {
 	return nil
 }
 
+// HasBond reports whether a bond of that name is running.
+func (w *World) HasBond(name string) bool { return w.bond(name) != nil }
+
+// HasSlave reports whether a bond has a slave of that name.
+func (w *World) HasSlave(name string) bool { return w.bondOf(name) != nil }
+
 // bondOf returns the bond that has the slave, nil for none.
 func (w *World) bondOf(slave string) *BondNow {
 	for i := range w.Bonds {

@@ -211,11 +211,31 @@ func startDHCP(ctx context.Context, s ifcfg.Step) (Undo, error) {
 // stopDHCP has the client give its lease back and end.
 func stopDHCP(ctx context.Context, s ifcfg.Step) error {
 	defer os.Remove(marker(s.Bond))
-	if len(s.Command) == 0 || s.Command[0] == "kill" && (len(s.Command) < 2 || s.Command[1] == "") {
+	switch {
+	case len(s.Command) == 0:
 		return nil
+	case s.Command[0] == "kill":
+		return killUdhcpc(s.Bond)
 	}
 	if out, err := run(ctx, s.Command); err != nil {
 		return &Wish{fmt.Errorf("%s: %w%s", filepath.Base(s.Command[0]), err, said(out))}
+	}
+	return nil
+}
+
+// killUdhcpc ends the udhcpc of a device, which then gives its lease back. A
+// number that is another program's by now is left alone.
+func killUdhcpc(dev string) error {
+	pid, err := strconv.Atoi(pidOf(dev))
+	if err != nil || pid <= 1 {
+		return nil
+	}
+	words, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || !bytes.Contains(words, []byte("udhcpc")) || !bytes.Contains(words, []byte("\x00"+dev+"\x00")) {
+		return nil
+	}
+	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
+		return &Wish{fmt.Errorf("udhcpc: kill: %w", err)}
 	}
 	return nil
 }

@@ -113,3 +113,27 @@ func addAddress(s ifcfg.Step) (Undo, error) {
 	}
 	return func(context.Context) error { return gone(netlink.AddrDel(l, a)) }, nil
 }
+
+// dropAddress takes an address from a link. Routes that need it go with it, and
+// come back by the undo of the link's being set down, or not at all.
+func dropAddress(s ifcfg.Step) (Undo, error) {
+	l, err := linkByName(s.Link)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("%s: list of addresses: %w", s.Link, err)
+	}
+	for i := range addrs {
+		if p, ok := prefixOf(addrs[i].IPNet); !ok || p != s.Address.Prefix {
+			continue
+		}
+		if err := netlink.AddrDel(l, &addrs[i]); err != nil {
+			return nil, fmt.Errorf("%s: address %s: %w", s.Link, s.Address.Prefix, err)
+		}
+		addrs[i].Flags = 0 // those of the state
+		return func(context.Context) error { return netlink.AddrReplace(l, &addrs[i]) }, nil
+	}
+	return nil, nil
+}

@@ -56,6 +56,8 @@ func (m *Machine) Do(ctx context.Context, s ifcfg.Step) (Undo, error) {
 			return nil, err
 		}
 		return func(ctx context.Context) error { return m.Client.Release(ctx, s.Bond, s.Link) }, nil
+	case ifcfg.DropAddress:
+		return dropAddress(s)
 	case ifcfg.SetQueue:
 		return m.queue(ctx, s)
 	case ifcfg.SetActive:
