@@ -60,7 +60,7 @@ func state(mode, hash string) *bond.State {
 	now := time.Now()
 	return &bond.State{
 		Name: "bond0", MAC: "02:00:00:00:00:01", Up: true, Mode: mode, Active: "eth0", ActiveAt: now, ActiveWhy: "slave added",
-		Settings: map[string]string{"xmit_hash_policy": hash, "packets_per_slave": "1", "primary": "", "primary_reselect": "always", "updelay": "500"},
+		Settings: map[string]string{"xmit_hash_policy": hash, "packets_per_slave": "1", "primary": "", "primary_reselect": "always", "updelay": "500", "downdelay": "300"},
 		Slaves: []bond.SlaveState{
 			{Name: "eth0", MIIStatus: "UP", Carries: true, Carrier: true, State: "ACTIVE", Since: now, Why: "carrier when enslaved"},
 			{Name: "eth1", MIIStatus: "UP", Carries: mode != "active-backup", Carrier: true, State: "BACKUP", Since: now, Why: "carrier when enslaved"},
@@ -138,6 +138,11 @@ func TestOfSlave(t *testing.T) {
 		{change(func(s *bond.State) { s.Up = false }), "eth0", "administratively down"},
 		{change(func(s *bond.State) { s.Slaves[1].MIIStatus, s.Slaves[1].Carrier = "DOWN", false }), "eth1", "there is no carrier"},
 		{change(func(s *bond.State) { s.Slaves[1].MIIStatus = "GOING_BACK" }), "eth1", "updelay, 500 ms"},
+		{change(func(s *bond.State) { s.Slaves[1].MIIStatus = "GOING_DOWN" }), "eth1", "downdelay, 300 ms"},
+		{change(func(s *bond.State) {
+			s.Slaves[1].MIIStatus, s.Slaves[1].Why = "GOING_BACK", "tried, since nothing is up"
+			s.Settings["arp_interval"], s.Settings["ns_ip6_target"] = "100", "fd00::2"
+		}), "eth1", "its link isn't up, since 0s: tried, since nothing is up"},
 		{change(func(s *bond.State) { s.Slaves[1].Failures = 3 }), "eth1", "failed 3 times"},
 		{change(func(s *bond.State) {
 			s.Slaves[1].MIIStatus = "DOWN"

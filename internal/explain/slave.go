@@ -50,10 +50,16 @@ func (e *Slave) reason(st *bond.State, s *bond.SlaveState, now time.Time) {
 		} else {
 			e.say("there is no carrier: it is set down, the cable is out, or the other end is down")
 		}
-	case "GOING_BACK":
+	case "GOING_BACK", "GOING_DOWN":
+		if probed(st) { // which has no delays
+			e.say("its link isn't up, since %v: %s", since, s.Why)
+			break
+		}
+		if s.MIIStatus == "GOING_DOWN" {
+			e.say("its carrier went away %v ago and it is given up after downdelay, %s ms", since, st.Settings["downdelay"])
+			break
+		}
 		e.say("its carrier came back %v ago and has to last for updelay, %s ms", since, st.Settings["updelay"])
-	case "GOING_DOWN":
-		e.say("its carrier went away %v ago and it is given up after downdelay, %s ms", since, st.Settings["downdelay"])
 	default:
 		e.say("its link is up since %v: %s", since, s.Why)
 	}
