@@ -13,10 +13,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/internal/ifcfg"
 	"github.com/tapbond/tapbond/internal/ifup"
 	"github.com/tapbond/tapbond/internal/modconf"
+	"github.com/tapbond/tapbond/internal/modparam"
 )
 
 // scriptDirs are where RHEL and SUSE keep their interface files.
@@ -235,11 +237,11 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 	}
 	s.place()
 	ctx := cmd.Context()
-	set, modErr, err := s.read()
+	client, err := daemon.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	client, err := daemon.Connect(ctx)
+	set, modErr, err := s.read(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -276,9 +278,24 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 	return ifup.Apply(ctx, m, p.Steps, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "note:", text) })
 }
 
+// loaded is modprobe's configuration where the module is loaded already: a new
+// bond begins with the parameters it was loaded with.
+type loaded struct {
+	*modconf.Config
+	params []modparam.Param
+}
+
+func (l loaded) Options(string) []modconf.Option {
+	var out []modconf.Option
+	for _, p := range l.params {
+		out = append(out, modconf.Option{Name: p.Name, Value: p.Value, File: "module bonding as it is loaded"})
+	}
+	return out
+}
+
 // read reads the files, and modprobe's configuration beside them. A line in the
 // latter that can't be understood is a mistake among the others.
-func (s *scripts) read() (set *ifcfg.Set, wrong *ifcfg.Remark, err error) {
+func (s *scripts) read(ctx context.Context, client *control.Client) (set *ifcfg.Set, wrong *ifcfg.Remark, err error) {
 	mod, err := modconf.Read(s.root)
 	var line *modconf.Error
 	switch {
@@ -288,9 +305,16 @@ func (s *scripts) read() (set *ifcfg.Set, wrong *ifcfg.Remark, err error) {
 	case err != nil:
 		return nil, nil, err
 	}
-	set, err = ifcfg.Read(os.DirFS(s.from), s.from, mod)
+	modules := ifcfg.Modules(mod)
+	switch st, err := client.Module(ctx); {
+	case err == nil && st.Parameters != nil:
+		modules = loaded{mod, st.Parameters}
+	case err != nil && !errors.Is(err, control.ErrNoServer):
+		return nil, nil, err
+	}
+	set, err = ifcfg.Read(os.DirFS(s.from), s.from, modules)
 	if errors.Is(err, fs.ErrNotExist) && !s.asked && !isDir(s.from) { // a machine of another kind
-		set, err = ifcfg.Read(new(embed.FS), s.from, mod)
+		set, err = ifcfg.Read(new(embed.FS), s.from, modules)
 	}
 	return set, wrong, err
 }

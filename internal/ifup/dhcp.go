@@ -29,24 +29,24 @@ type dhcp struct {
 var dhcps = []dhcp{
 	{"dhclient",
 		func(path, dev string) []string {
-			return []string{path, "-1", "-q", "-pf", pidFile(dev), "-lf", leaseFile(dev), dev}
+			return []string{path, "-1", "-q", "-pf", pidFile("dhclient", dev), "-lf", leaseFile(dev), dev}
 		},
 		func(path, dev string) []string {
-			return []string{path, "-r", "-q", "-pf", pidFile(dev), "-lf", leaseFile(dev), dev}
+			return []string{path, "-r", "-q", "-pf", pidFile("dhclient", dev), "-lf", leaseFile(dev), dev}
 		}},
 	{"dhcpcd",
 		func(path, dev string) []string { return []string{path, "-4", "-q", "-w", "-t", "60", dev} },
 		func(path, dev string) []string { return []string{path, "-4", "-k", dev} }},
 	{"udhcpc",
 		func(path, dev string) []string {
-			return []string{path, "-i", dev, "-n", "-t", "20", "-R", "-S", "-p", pidFile(dev)}
+			return []string{path, "-i", dev, "-n", "-t", "20", "-R", "-S", "-p", pidFile("udhcpc", dev)}
 		},
-		func(_, dev string) []string { return []string{"kill", pidOf(dev)} }},
+		func(_, dev string) []string { return []string{"kill", udhcpcPID(dev)} }},
 	{"busybox",
 		func(path, dev string) []string {
-			return []string{path, "udhcpc", "-i", dev, "-n", "-t", "20", "-R", "-S", "-p", pidFile(dev)}
+			return []string{path, "udhcpc", "-i", dev, "-n", "-t", "20", "-R", "-S", "-p", pidFile("udhcpc", dev)}
 		},
-		func(_, dev string) []string { return []string{"kill", pidOf(dev)} }},
+		func(_, dev string) []string { return []string{"kill", udhcpcPID(dev)} }},
 }
 
 // udhcpcScripts are where busybox looks for the program that sets the address.
@@ -126,11 +126,12 @@ func ownNamespace() bool {
 	return os.Getenv("TAPBOND_RUN") == "" && unix.Stat("/proc/1/ns/net", &init) == nil && unix.Stat("/proc/thread-self/ns/net", &own) == nil && init.Ino == own.Ino
 }
 
-func pidFile(dev string) string {
+func pidFile(client, dev string) string {
+	dir := runDir()
 	if ownNamespace() {
-		return "/run/dhclient-" + dev + ".pid"
+		dir = "/run"
 	}
-	return filepath.Join(runDir(), "dhclient-"+dev+".pid")
+	return filepath.Join(dir, client+"-"+dev+".pid")
 }
 
 func leaseFile(dev string) string {
@@ -144,8 +145,8 @@ func leaseFile(dev string) string {
 	return filepath.Join(runDir(), "dhclient-"+dev+".leases")
 }
 
-func pidOf(dev string) string {
-	b, err := os.ReadFile(pidFile(dev))
+func udhcpcPID(dev string) string {
+	b, err := os.ReadFile(pidFile("udhcpc", dev))
 	if err != nil {
 		return ""
 	}
@@ -226,7 +227,7 @@ func stopDHCP(ctx context.Context, s ifcfg.Step) error {
 // killUdhcpc ends the udhcpc of a device, which then gives its lease back. A
 // number that is another program's by now is left alone.
 func killUdhcpc(dev string) error {
-	pid, err := strconv.Atoi(pidOf(dev))
+	pid, err := strconv.Atoi(udhcpcPID(dev))
 	if err != nil || pid <= 1 {
 		return nil
 	}
