@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -94,17 +95,16 @@ func (e *Engine) defaults() option.Values {
 
 // LoadModule loads the module with its parameters: bonds made from now on begin
 // with them, and max_bonds of them are made at once, or none and nothing is
-// loaded. base has settings for some of those by their names, in place of the
+// loaded. of has the parameters of some of those by their names, in place of the
 // module's. It returns the names of the new bonds, and what the driver says about
 // the parameters. EEXIST if it is loaded; an *modparam.Error if they won't do.
-func (e *Engine) LoadModule(ctx context.Context, params []modparam.Param, base map[string]option.Values) ([]string, []option.Line, error) {
+func (e *Engine) LoadModule(ctx context.Context, params []modparam.Param, of map[string][]modparam.Param) ([]string, []option.Line, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
-	m, err := modparam.Check(params)
-	var no *modparam.Error
-	if errors.As(err, &no) {
-		e.moduleSays(no.Log)
+	if !e.Idle() {
+		return nil, nil, unix.EEXIST // whatever the parameters
 	}
+	m, base, err := e.judge(params, of)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,6 +136,24 @@ func (e *Engine) LoadModule(ctx context.Context, params []modparam.Param, base m
 	}
 	e.keep.module(&ModuleRecord{Parameters: params})
 	return names, m.Log, nil
+}
+
+// judge says what parameters come to, and the settings of single bonds.
+func (e *Engine) judge(params []modparam.Param, of map[string][]modparam.Param) (modparam.Module, map[string]option.Values, error) {
+	m, err := modparam.Check(params)
+	base := make(map[string]option.Values, len(of))
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		if err == nil {
+			var own modparam.Module
+			own, err = modparam.Check(of[name])
+			base[name] = own.Values
+		}
+	}
+	var no *modparam.Error
+	if errors.As(err, &no) {
+		e.moduleSays(no.Log)
+	}
+	return m, base, err
 }
 
 // UnloadModule removes every bond and leaves its slaves as they were found, but

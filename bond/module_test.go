@@ -79,7 +79,7 @@ func TestModuleMakesBondsAndDefaults(t *testing.T) {
 		if !st.Loaded || len(st.Parameters) != 4 || st.Files["num_grat_arp"] != "1\n" {
 			t.Errorf("%+v", st)
 		}
-		if _, _, err := e.LoadModule(t.Context(), nil, nil); !errors.Is(err, unix.EEXIST) {
+		if _, _, err := e.LoadModule(t.Context(), moduleParams("mode=9"), nil); !errors.Is(err, unix.EEXIST) {
 			t.Errorf("loaded again: %v", err)
 		}
 	})
@@ -87,11 +87,12 @@ func TestModuleMakesBondsAndDefaults(t *testing.T) {
 
 func TestModuleBondsOfTheirOwn(t *testing.T) {
 	moduleRig(t, func(t *testing.T, e *Engine, _ *memory) {
-		m, err := modparam.Check(moduleParams("mode=4"))
-		if err != nil {
-			t.Fatal(err)
+		of := map[string][]modparam.Param{"bond1": moduleParams("mode=9")}
+		if _, _, err := e.LoadModule(t.Context(), moduleParams("max_bonds=2 mode=1"), of); !errors.Is(err, unix.EINVAL) || !e.Idle() {
+			t.Errorf("a bad one: %v", err)
 		}
-		if _, _, err := e.LoadModule(t.Context(), moduleParams("max_bonds=2 mode=1"), map[string]option.Values{"bond1": m.Values}); err != nil {
+		of["bond1"] = moduleParams("mode=4")
+		if _, _, err := e.LoadModule(t.Context(), moduleParams("max_bonds=2 mode=1"), of); err != nil {
 			t.Fatal(err)
 		}
 		if a, b := setting(t, e, "bond0", "mode"), setting(t, e, "bond1", "mode"); a != "active-backup" || b != "802.3ad" {

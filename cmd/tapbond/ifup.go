@@ -24,14 +24,6 @@ import (
 // scriptDirs are where RHEL and SUSE keep their interface files.
 var scriptDirs = []string{"/etc/sysconfig/network-scripts", "/etc/sysconfig/network"}
 
-// calledIfup: the program stands in for ifup or ifdown; "" if it doesn't.
-func calledIfup() string {
-	if name := filepath.Base(os.Args[0]); name == "ifup" || name == "ifdown" {
-		return name
-	}
-	return ""
-}
-
 // scripts is where the files are and what is to be made of them.
 type scripts struct {
 	from, root string

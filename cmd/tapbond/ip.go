@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -29,9 +28,6 @@ or a link called ip, in front of PATH, to the tapbond program.`,
 		},
 	}
 }
-
-// calledIP: the program stands in for ip.
-func calledIP() bool { return filepath.Base(os.Args[0]) == "ip" }
 
 func runIP(ctx context.Context, args []string) int {
 	real, err := ipshell.FindReal()

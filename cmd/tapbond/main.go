@@ -21,23 +21,22 @@ func main() {
 	defer stop()
 	// A reader that goes away (| head) must not keep a command from tidying up.
 	signal.Ignore(syscall.SIGPIPE)
-	if calledIP() {
-		os.Exit(runIP(ctx, os.Args[1:]))
+	if be, ok := calledAs(); ok {
+		os.Exit(be(ctx, os.Args[1:]))
 	}
-	if err := execute(ctx); err != nil {
-		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(os.Stderr, "tapbond:", err)
-		}
-		os.Exit(1)
-	}
+	os.Exit(ended(rootCmd().ExecuteContext(ctx)))
 }
 
-// execute runs the command that the program's name or its first word tells.
-func execute(ctx context.Context) error {
-	if name := calledIfup(); name != "" {
-		return runIfup(ctx, name, os.Args[1:])
+// ended tells of an error, unless the user knows of it, and returns the status
+// to exit with.
+func ended(err error) int {
+	if err == nil {
+		return 0
 	}
-	return rootCmd().ExecuteContext(ctx)
+	if !errors.Is(err, errSaid) {
+		fmt.Fprintln(os.Stderr, "tapbond:", err)
+	}
+	return 1
 }
 
 // errSaid ends a command that has told the user what went wrong itself.
@@ -51,7 +50,8 @@ func rootCmd() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
+	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), ifenslaveCmd(), linksCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
 	root.AddCommand(upCmd(), ifupCmd(), ifdownCmd())
+	root.AddCommand(moduleCmds()...)
 	return root
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/tapbond/tapbond/bond"
-	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/modparam"
 )
 
@@ -45,30 +44,12 @@ func (s *Server) loadModule(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
-	base, err := bases(req.Of)
-	if err != nil {
-		answer(w, nil, err)
-		return
-	}
-	names, log, err := s.engine.LoadModule(r.Context(), req.Parameters, base)
+	names, log, err := s.engine.LoadModule(r.Context(), req.Parameters, req.Of)
 	out := ModuleAnswer{Bonds: names}
 	for _, l := range log {
 		out.Log = append(out.Log, LogLine{slog.Level(l.Level), l.Text})
 	}
 	answer(w, out, err)
-}
-
-// bases are the settings that parameters of single bonds come to.
-func bases(of map[string][]modparam.Param) (map[string]option.Values, error) {
-	out := make(map[string]option.Values, len(of))
-	for name, params := range of {
-		m, err := modparam.Check(params)
-		if err != nil {
-			return nil, err
-		}
-		out[name] = m.Values
-	}
-	return out, nil
 }
 
 // LoadModule loads the module: EEXIST if it is loaded.

@@ -62,7 +62,9 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 	cfg := bond.Config{Name: req.Name, Options: req.Options}
 	var err error
 	if req.Parameters != nil {
-		cfg.Base, err = bases(map[string][]modparam.Param{"": req.Parameters})
+		var m modparam.Module
+		m, err = modparam.Check(req.Parameters)
+		cfg.Base = map[string]option.Values{"": m.Values}
 	}
 	var b *bond.Bond
 	if err == nil {

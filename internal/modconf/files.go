@@ -29,6 +29,27 @@ func Read(root string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readFiles(files)
+}
+
+// ReadPath reads one file, or the *.conf of one directory, and nothing else, as
+// modprobe -C does.
+func ReadPath(path string) (*Config, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return readFiles([]string{path})
+	}
+	files, err := filepath.Glob(filepath.Join(path, "*.conf"))
+	if err != nil {
+		return nil, err
+	}
+	return readFiles(files)
+}
+
+func readFiles(files []string) (*Config, error) {
 	var lines []line
 	for _, file := range files {
 		data, err := os.ReadFile(file)

@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
+
+	"github.com/tapbond/tapbond/internal/kernel/installed"
 )
 
 // insideVar is set for everything that runs below us: an `ip` in PATH that is a
@@ -17,36 +16,13 @@ const insideVar = "TAPBOND_IP_DEPTH"
 // maxDepth is how deep wrappers may nest: `ip netns exec NS ip …` is one level.
 const maxDepth = 8
 
-// FindReal returns the installed ip: the first one in PATH, and then in the
-// usual places, that isn't this program.
+// FindReal returns the installed ip.
 func FindReal() (string, error) {
-	self, err := os.Stat("/proc/self/exe")
+	path, err := installed.Find("ip")
 	if err != nil {
-		return "", err
+		return "", errors.New("the ip command (iproute2) is not installed")
 	}
-	dirs := append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin", "/usr/bin", "/bin")
-	for _, dir := range dirs {
-		path := filepath.Join(dir, "ip")
-		info, err := os.Stat(path)
-		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 || os.SameFile(self, info) || wraps(path) {
-			continue
-		}
-		return path, nil
-	}
-	return "", errors.New("the ip command (iproute2) is not installed")
-}
-
-// wraps: a script is somebody's wrapper, perhaps around us; the real one is a
-// program.
-func wraps(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var head [2]byte
-	_, err = io.ReadFull(f, head[:])
-	return err == nil && string(head[:]) == "#!"
+	return path, nil
 }
 
 // real runs the installed ip on the shell's own streams and returns its status.

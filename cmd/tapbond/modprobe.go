@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/internal/kernel/modshell"
+)
+
+// moduleCmds are modprobe, insmod and rmmod.
+func moduleCmds() []*cobra.Command {
+	example := map[string]string{
+		"modprobe": "  tapbond modprobe bonding mode=1 miimon=100\n  tapbond modprobe bond0\n  tapbond modprobe -r bonding",
+		"insmod":   "  tapbond insmod bonding.ko mode=1 miimon=100 max_bonds=2",
+		"rmmod":    "  tapbond rmmod bonding",
+	}
+	short := map[string]string{
+		"modprobe": "load the bonding module with the options in modprobe.d, or unload it: what is then made, or undone, is tapbond's",
+		"insmod":   "load the bonding module with the parameters given and no others",
+		"rmmod":    "unload the bonding module: every bond removed, every slave released",
+	}
+	var cmds []*cobra.Command
+	for _, tool := range modshell.Tools {
+		cmds = append(cmds, &cobra.Command{
+			Use:   tool + " ...",
+			Short: short[tool],
+			Long: short[tool] + `.
+
+The parameters are the driver's (modinfo bonding), with its defaults and ranges.
+Bonds made later, by whatever command, begin with them. Other modules are left to
+the installed ` + tool + `; so the program may stand in front of it in PATH
+(tapbond links DIR). As the first words, "--root DIR" looks for modprobe.d there.`,
+			Example:            example[tool],
+			DisableFlagParsing: true,
+			RunE: func(cmd *cobra.Command, args []string) error {
+				root := ""
+				if len(args) > 1 && args[0] == "--root" {
+					root, args = args[1], args[2:]
+				}
+				os.Exit(runModule(cmd.Context(), tool, root, args))
+				return nil
+			},
+		})
+	}
+	return cmds
+}
+
+func runModule(ctx context.Context, tool, root string, args []string) int {
+	s := modshell.Shell{
+		Stdout: os.Stdout, Stderr: os.Stderr, Root: root,
+		Connect: func(ctx context.Context) (modshell.Client, error) { return daemon.Connect(ctx) },
+		Start:   daemon.Start,
+		Real:    realCommand,
+		Kernel:  modshell.LookAtKernel,
+	}
+	return s.Run(ctx, tool, args)
+}
