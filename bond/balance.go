@@ -24,11 +24,13 @@ type balancing struct {
 	counting, spare []*policy.Load
 	gatherAt        time.Time
 	learnAt         time.Time
+	moved           bool // what is learned again soon: also what is on the bond
 
 	uppers []link.Upper // stacked on the bond: switches must know their addresses too
 	notes  chan struct{}
 	paused time.Time // no notes are read before
 	gone   []goneMAC
+	relays []relay
 	teach  []alb.Teach
 	warned time.Time // of somebody with an address of ours
 }

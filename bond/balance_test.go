@@ -13,6 +13,7 @@ import (
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/labtest"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -364,6 +365,41 @@ func TestRequestIsRemembered(t *testing.T) {
 		if len(got) != 3 || got[1][21] != 2 || got[1][5] != 5 || got[1][27] != 1 {
 			t.Errorf("what the client was told: % x", got)
 		}
+	})
+}
+
+// spyControl looks at what is in force when a frame is sent.
+type spyControl struct {
+	nic.ControlPort
+	look func(frame []byte)
+}
+
+func (c spyControl) Send(frame []byte) error { c.look(frame); return c.ControlPort.Send(frame) }
+
+// When a question leaves, the workers know whose answer it asks for: one that
+// comes at once is heard.
+func TestAnswerFindsWhoWasAsked(t *testing.T) {
+	request := frameOf("ff ff ff ff ff ff 02 00 00 00 00 00 08 06 00 01 08 00 06 04 00 01 02 00 00 00 00 00 0a 01 00 09 00 00 00 00 00 00 0a 01 01 05")
+	answer := frameOf("02 00 00 00 00 00 02 01 00 00 00 05 08 06 00 01 08 00 06 04 00 02 02 01 00 00 00 05 0a 01 01 05 02 00 00 00 00 00 0a 01 00 09")
+	balanced(t, "mode balance-alb", func(r *rig) {
+		sent := 0
+		r.must(r.b.call(func() {
+			for _, s := range r.b.slaves {
+				s.control = spyControl{s.control, func(frame []byte) {
+					var f policy.Frame
+					if frame[13] != 6 || !f.Decode(answer) {
+						return
+					}
+					sent++
+					if verdict, _ := r.b.snap.Load().balance.rlb.Incoming(&f, new(alb.Exchange)); verdict != alb.Note {
+						t.Errorf("the answer gets verdict %d", verdict)
+					}
+				}}
+			}
+		}))
+		r.transmit(request)
+		synctest.Wait()
+		expect(t, "requests", sent, 1)
 	})
 }
 

@@ -131,15 +131,24 @@ func (b *Bond) leaveMACs(s *slave) {
 	b.bal.macs.Remove(s.slot)
 	if moves := b.swapMACs(); len(moves) > 0 {
 		b.moveMACs(moves, func() {})
-		b.relearn()
+		b.relearn(true)
 	}
 }
 
-// relearn has the switches learn all addresses again, as soon as the loop comes
-// to it, and again soon after.
-func (b *Bond) relearn() {
+// relearn has the switches learn the slaves' addresses again, as soon as the
+// loop comes to it, and again soon after. moved: also those of the devices on
+// the bond, for they may be behind another slave now.
+func (b *Bond) relearn(moved bool) {
+	b.settleOf(moved)
 	b.bal.learnAt = b.now()
 	b.settling.Start(b.bal.learnAt)
+}
+
+// settleOf says what the learning frames soon after are about; what those of a
+// moment ago are about isn't forgotten.
+func (b *Bond) settleOf(moved bool) {
+	_, running := b.settling.Next()
+	b.bal.moved = moved || running && b.bal.moved
 }
 
 // balanceMAC takes an address that somebody gave the bond: the active slave
@@ -153,7 +162,7 @@ func (b *Bond) balanceMAC(mac [6]byte) {
 	if moves := b.swapMACs(); len(moves) > 0 {
 		b.moveMACs(moves, func() {})
 	}
-	b.relearn()
+	b.relearn(true)
 }
 
 // balanceMoved tells the switches of a new active slave: by each of the two
@@ -166,5 +175,6 @@ func (b *Bond) balanceMoved() {
 	now := b.now()
 	b.learnAll(true)
 	b.bal.learnAt = now.Add(time.Duration(b.vals.LPInterval) * time.Second)
+	b.settleOf(true)
 	b.settling.Start(now)
 }

@@ -94,7 +94,7 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 	b.dirty = true
 	defer b.linkLACP(s) // behind the line that says why
 	if b.bal != nil {
-		b.relearn()
+		b.relearn(false)
 	}
 	ms := e.Delay.Milliseconds()
 	switch e.To {

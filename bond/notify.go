@@ -32,7 +32,7 @@ func (b *Bond) stepSettling(now time.Time) {
 	switch {
 	case !b.up || !b.settling.Step(now):
 	case b.bal != nil:
-		b.learnAll(true)
+		b.learnAll(b.bal.moved)
 	case b.active != nil:
 		b.learnTargets(b.active)
 	}

@@ -44,34 +44,55 @@ func (b *Bond) readNotes() {
 		b.bal.paused = now.Add(notePause)
 	}
 	b.stale = true
+	b.relay()
 	if b.up {
 		b.stepClients(now)
 	}
 }
 
-// outgoing sends what a worker left to us on the slave that its client is given.
+// relay is a frame of the host's that a worker left to control.
+type relay struct {
+	x     alb.Exchange
+	slot  int // its client's slave, -1 for the active one
+	n     int
+	frame [noteFrame]byte
+}
+
+// outgoing chooses the slave for what a worker left to us.
 func (b *Bond) outgoing(now time.Time, n *note) {
 	slot := b.bal.clients.Outgoing(now, &n.x)
-	if n.n == 0 {
-		return
+	if n.n > 0 {
+		b.bal.relays = append(b.bal.relays, relay{n.x, slot, n.n, n.frame})
 	}
-	to := b.slaveBySlot(slot)
-	if to == nil {
-		to = b.active
+}
+
+// relay sends what outgoing has chosen slaves for. The workers hear of the new
+// clients first: the answer to a question must find who was asked.
+func (b *Bond) relay() {
+	if len(b.bal.relays) > 0 {
+		b.settle()
 	}
-	if to == nil || !b.up {
-		return
+	for i := range b.bal.relays {
+		r := &b.bal.relays[i]
+		to := b.slaveBySlot(r.slot)
+		if to == nil {
+			to = b.active
+		}
+		if to == nil || !b.up {
+			continue
+		}
+		frame := r.frame[:r.n]
+		var f policy.Frame
+		if to != b.active && f.Decode(frame) {
+			r.x.Rewrite(&f, to.mac)
+			copy(frame[6:12], to.mac[:])
+		}
+		if to.control.Send(frame) == nil {
+			to.relayed.frames.add(1)
+			to.relayed.octets.add(uint64(r.n))
+		}
 	}
-	frame := n.frame[:n.n]
-	var f policy.Frame
-	if to != b.active && f.Decode(frame) {
-		n.x.Rewrite(&f, to.mac)
-		copy(frame[6:12], to.mac[:])
-	}
-	if to.control.Send(frame) == nil {
-		to.relayed.frames.add(1)
-		to.relayed.octets.add(uint64(n.n))
-	}
+	b.bal.relays = b.bal.relays[:0]
 }
 
 func (b *Bond) slaveBySlot(slot int) *slave {
