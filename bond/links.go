@@ -92,6 +92,7 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 	}
 	s.link, s.since = e.To, b.now()
 	b.dirty = true
+	defer b.wantTAP()   // its speed is that of the slaves that transmit
 	defer b.linkLACP(s) // behind the line that says why
 	if b.bal != nil {
 		b.relearn(false)

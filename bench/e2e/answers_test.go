@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/vishvananda/netns"
 
-	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/kernel/ipshell"
 )
@@ -305,8 +303,8 @@ func unquote(line string) []string {
 
 var sysfsRequest = regexp.MustCompile(`^(\w+) <- '(.*)' +(ok|[A-Z][a-z]\S*(?: \S+)*)? *reads: ?(.*)$`)
 
-// TestAnswersToSysfs replays the recordings in the form of the driver's files.
-// They go on from request to request; where an option isn't built yet and the
+// TestAnswersToSysfs replays the recordings in the form of the driver's files,
+// on these very files (tapbond fs). They go on from request to request; where an option isn't built yet and the
 // driver took it, what it reads is left aside until we take one too.
 func TestAnswersToSysfs(t *testing.T) {
 	d := readDifferences(t)
@@ -339,7 +337,7 @@ func (a *asking) replayWrites(d *differences, section string, lines []string) {
 		asked++
 		name, want, reads := m[1], m[3], m[4]
 		request := name + " <- '" + m[2] + "'"
-		got := a.write(name, m[2])
+		got := a.files().write("bond0/bonding/"+name, m[2])
 		if got != want && !d.allow("sysfs, "+section, request, got) {
 			a.t.Errorf("%s\n%s\ndriver:  %s\ntapbond: %s", section, request, want, got)
 		}
@@ -348,26 +346,11 @@ func (a *asking) replayWrites(d *differences, section string, lines []string) {
 		} else if got == "ok" {
 			delete(apart, name)
 		}
-		if is := a.reads(name); !apart[name] && is != reads && !d.allow("sysfs, "+section, request, got+" and reads "+is) {
+		if is := strings.TrimSuffix(a.files().read("bond0/bonding/"+name), "\n"); !apart[name] && is != reads && !d.allow("sysfs, "+section, request, got+" and reads "+is) {
 			a.t.Errorf("%s\n%s\ndriver reads:  %s\ntapbond reads: %s", section, request, reads, is)
 		}
 	}
 	if asked < 150 {
 		a.t.Errorf("only %d requests", asked)
 	}
-}
-
-// write is a write to a file of the driver, and what a shell says of it.
-func (a *asking) write(name, value string) string {
-	err := a.client.SetSysfs(a.t.Context(), "bond0", []option.Assign{{Option: name, Value: value + "\n"}})
-	var no *control.Error
-	switch {
-	case err == nil:
-		return "ok"
-	case !errors.As(err, &no):
-		a.t.Fatal(err)
-	case no.Message == "bond0: option "+name+": not supported yet":
-		return "not supported yet"
-	}
-	return no.WriteText()
 }

@@ -33,6 +33,7 @@ type booth struct {
 	ns, sw string
 	env    []string
 	expect *strings.Replacer // of what the samples have and we can't
+	mount  *mounted
 	// patience is how many seconds eventually waits; 0 is 12.
 	patience int
 	silent   []string // kinds of events that aren't compared, beside ownLines
@@ -191,6 +192,7 @@ func (b *booth) snap(situation string, diffs ...portDiff) {
 		b.eventually(situation+"/slaves", file("slaves.txt"), b.slaveFiles)
 	}
 	b.eventually(situation+"/sysfs", lines(file("sysfs.txt")), b.sysfs)
+	b.eventually(situation+"/device", alike(file("device.txt")), b.files().device)
 	links := []string{"bond0", "eth0", "eth1"}
 	if !strings.HasPrefix(situation, "empty-") { // one without slaves has an address by chance
 		b.eventually(situation+"/addresses", addresses(file("ip.txt")), func() string {
@@ -217,7 +219,7 @@ func (b *booth) snap(situation string, diffs ...portDiff) {
 // sysfs is the driver's folder.
 func (b *booth) sysfs() string {
 	b.t.Helper()
-	return b.in(binary + " file bond0")
+	return b.files().folder("bond0/bonding", "")
 }
 
 // emptyFile is a file with nothing in it, not even the end of its line, as the
@@ -240,9 +242,7 @@ func (b *booth) slaveFiles() string {
 	b.t.Helper()
 	var all strings.Builder
 	for _, s := range []string{"eth0", "eth1"} {
-		for line := range strings.Lines(b.in(binary + " file " + s)) {
-			all.WriteString(s + " bonding_slave/" + line)
-		}
+		all.WriteString(b.files().folder(s+"/bonding_slave", s+" bonding_slave/"))
 	}
 	return all.String()
 }

@@ -35,13 +35,13 @@ func among(ctx context.Context, places chan struct{}) (leave func(), err error) 
 
 func (s *fsSource) Bonds(ctx context.Context) ([]bond.State, error) { return s.client.Bonds(ctx) }
 
-func (s *fsSource) ReadFile(ctx context.Context, name, file string) (string, error) {
+func (s *fsSource) ReadFileOf(ctx context.Context, name string, index int, file string) (string, error) {
 	leave, err := among(ctx, s.reads)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	return s.client.ReadFile(ctx, name, file)
+	return s.client.ReadFileOf(ctx, name, index, file)
 }
 
 func (s *fsSource) ReadFiles(ctx context.Context, name string) (map[string]string, error) {

@@ -99,6 +99,17 @@ func (c *Client) ReadFile(ctx context.Context, name, file string) (string, error
 	return out.Text, err
 }
 
+// ReadFileOf is ReadFile of the bond whose device has that index: ENODEV if
+// another one has the name by now.
+func (c *Client) ReadFileOf(ctx context.Context, name string, index int, file string) (string, error) {
+	var out File
+	err := c.do(ctx, http.MethodGet, bondPath(name)+"/files/"+url.PathEscape(file), nil, &out)
+	if err == nil && out.Index != index {
+		err = &Error{Message: "bond " + name + " is another one", Errno: syscall.ENODEV}
+	}
+	return out.Text, err
+}
+
 // ReadFiles returns what each of these files would read, all at one moment.
 func (c *Client) ReadFiles(ctx context.Context, name string) (map[string]string, error) {
 	var out Files

@@ -35,7 +35,8 @@ type SetRequest struct {
 
 // File is the content of one of the driver's files.
 type File struct {
-	Text string `json:"text"`
+	Text  string `json:"text"`
+	Index int    `json:"ifindex"` // of the bond's device
 }
 
 // Files is the content of all of them, by name.

@@ -58,7 +58,7 @@ func (s *Server) routes() http.Handler {
 	}))
 	mux.HandleFunc("GET /v1/bonds/{bond}/files/{file}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		text, err := b.ReadFile(r.PathValue("file"))
-		answer(w, File{text}, err)
+		answer(w, File{text, b.Index()}, err)
 	}))
 	mux.HandleFunc("PUT /v1/bonds/{bond}/slaves/{slave}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		answer(w, nil, b.Enslave(r.Context(), r.PathValue("slave")))

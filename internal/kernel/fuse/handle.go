@@ -50,7 +50,7 @@ func (h *handle) readAt(t *tree.Tree, n *node, as tree.Reader, off, size uint64)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if off == 0 || !h.read {
-		text, err := t.Read(context.Background(), n.path, n.entry.ID, as)
+		text, err := t.Read(context.Background(), n.path, &n.entry, as)
 		if err != nil {
 			return "", tree.Errno(err)
 		}

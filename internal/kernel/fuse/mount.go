@@ -1,10 +1,12 @@
 package fuse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +20,8 @@ type Mount struct {
 	dev    uint64 // of the file system
 	served chan struct{}
 	err    error // why serving ended; valid once served is closed
+	gone   chan struct{}
+	stop   func() // ends the watch that closes gone
 }
 
 // source is what the table of mounts has as the device.
@@ -31,7 +35,7 @@ func New(dir string, t *tree.Tree) (*Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mount{dir: dir, served: make(chan struct{})}
+	m := &Mount{dir: dir, served: make(chan struct{}), gone: make(chan struct{})}
 	if err := m.prepare(); err != nil {
 		return nil, err
 	}
@@ -95,20 +99,54 @@ func (m *Mount) mount(t *tree.Tree) error {
 		return fmt.Errorf("%s: %w", m.dir, err)
 	}
 	m.dev = st.Dev
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	go m.watch(ctx)
 	return nil
 }
 
-// Done is closed when the tree is no longer mounted, because of Close or of
-// somebody else, and nobody has a file of it open any more.
-func (m *Mount) Done() <-chan struct{} { return m.served }
+// watch closes gone when the tree is no longer mounted. The kernel doesn't say so
+// on the connection while another mount namespace has a copy of the mount.
+func (m *Mount) watch(ctx context.Context) {
+	defer close(m.gone)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.served:
+			return
+		case <-look.C:
+		}
+		if there, err := isMounted(m.dev); err == nil && !there {
+			return
+		}
+	}
+}
 
-// Err says why the kernel could not be served any more, nil if it unmounted.
-// It may be called once Done is closed.
-func (m *Mount) Err() error { return m.err }
+// lookEvery is how often the table of mounts is looked at.
+const lookEvery = 500 * time.Millisecond
 
-// Close unmounts. Files that are still open go with the process.
+// Done is closed when the tree is no longer mounted.
+func (m *Mount) Done() <-chan struct{} { return m.gone }
+
+// Err says why the kernel could not be served any more, nil if it can be, or has
+// unmounted.
+func (m *Mount) Err() error {
+	select {
+	case <-m.served:
+		return m.err
+	default:
+		return nil
+	}
+}
+
+// Close unmounts. Files that are still open, and copies of the mount in other
+// mount namespaces, go with the process.
 func (m *Mount) Close() error {
 	defer m.forget()
+	m.stop()
 	var st unix.Stat_t
 	if err := unix.Stat(m.dir, &st); err != nil || st.Dev != m.dev {
 		return nil // somebody else did, perhaps to mount something of theirs
@@ -117,7 +155,6 @@ func (m *Mount) Close() error {
 	if errors.Is(err, unix.EBUSY) {
 		return unix.Unmount(m.dir, unix.MNT_DETACH)
 	}
-	<-m.served
 	return err
 }
 

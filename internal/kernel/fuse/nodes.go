@@ -11,7 +11,7 @@ import (
 )
 
 // node is a place of the tree that the kernel knows by number, its identity in
-// the tree.
+// the tree. All but lookups is constant: another look-up makes another one.
 type node struct {
 	path    string
 	entry   tree.Entry
@@ -40,12 +40,11 @@ func (ns *nodes) get(id uint64) *node {
 func (ns *nodes) lookup(path string, e tree.Entry) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	n := ns.byID[e.ID]
-	if n == nil {
-		n = &node{path: path, entry: e}
-		ns.byID[e.ID] = n
+	n := &node{path: path, entry: e, lookups: 1}
+	if old := ns.byID[e.ID]; old != nil {
+		n.lookups += old.lookups
 	}
-	n.lookups++
+	ns.byID[e.ID] = n
 }
 
 func (ns *nodes) forget(id, lookups uint64) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"path"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -157,17 +158,13 @@ func (s *server) lookup(r *request) {
 		return
 	}
 	name, _, _ := bytes.Cut(r.body, []byte{0})
-	path := string(name)
-	if parent.path != "" {
-		path = parent.path + "/" + path
-	}
-	e, err := s.tree.Find(path)
+	e, err := s.tree.FindIn(&parent.entry, parent.path, string(name))
 	if err != nil {
 		s.conn.answer(r, tree.Errno(err), nil)
 		return
 	}
 	// Before the answer: the kernel may forget it as soon as it has it.
-	s.nodes.lookup(path, e)
+	s.nodes.lookup(path.Join(parent.path, string(name)), e)
 	if !s.conn.answer(r, 0, encode(nil, &entryOut{Node: e.ID, Attr: s.nodes.attributes(e.ID, &e)})) {
 		s.nodes.forget(e.ID, 1)
 	}

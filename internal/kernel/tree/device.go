@@ -21,7 +21,9 @@ func (t *Tree) bondDir(st *bond.State, err error) (*node, error) {
 		name := st.Slaves[i].Name
 		own["lower_"+name] = link(id+"/lower_"+name, "../"+name)
 	}
-	return t.deviceDir(id, st.Name, own, bondForm(st)), nil
+	d := t.deviceDir(id, st.Name, own, bondForm(st))
+	d.always = children{"bonding": own["bonding"]}
+	return d, nil
 }
 
 func (t *Tree) bondingDir(st *bond.State, id string) *node {
@@ -31,8 +33,9 @@ func (t *Tree) bondingDir(st *bond.State, id string) *node {
 			if f.Private && !as.Privileged {
 				return "", nil
 			}
-			return t.src.ReadFile(ctx, st.Name, f.Name)
+			return t.src.ReadFileOf(ctx, st.Name, st.Index, f.Name)
 		})
+		n.sure = true
 		if f.Writable {
 			n.Mode |= 0o200
 			n.write = func(ctx context.Context, text string) error {
@@ -62,7 +65,9 @@ func (t *Tree) slaveDir(st *bond.State, s *bond.SlaveState, err error) (*node, e
 		"master":           link(id+"/master", "../"+st.Name),
 		"upper_" + st.Name: link(id+"/upper", "../"+st.Name),
 	}
-	return t.deviceDir(id, s.Name, own, slaveForm), nil
+	d := t.deviceDir(id, s.Name, own, slaveForm)
+	d.always = children{"bonding_slave": own["bonding_slave"]}
+	return d, nil
 }
 
 // deviceDir is own, and whatever else the real folder of the device has.

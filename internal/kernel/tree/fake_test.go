@@ -53,10 +53,10 @@ func (d *daemon) Bonds(ctx context.Context) (out []bond.State, err error) {
 	return out, err
 }
 
-func (d *daemon) ReadFile(_ context.Context, name, file string) (text string, err error) {
+func (d *daemon) ReadFileOf(_ context.Context, name string, index int, file string) (text string, err error) {
 	err = d.locked(func() error {
 		files, ok := d.texts[name]
-		if !ok {
+		if i := slices.IndexFunc(d.states, func(st bond.State) bool { return st.Name == name }); !ok || i < 0 || d.states[i].Index != index {
 			return &control.Error{Message: name + " is gone", Errno: unix.ENODEV}
 		}
 		text = files[file]

@@ -26,8 +26,6 @@ func (t *Tree) layout() *node {
 	})
 }
 
-func fixedDir(id string, c children) *node { return dir(id, c.names, c.child) }
-
 // over is the real folder, with links to everything in it, except where own has
 // something.
 func (t *Tree) over(id, real, shown string, own children) *node {
@@ -41,7 +39,9 @@ func (t *Tree) over(id, real, shown string, own children) *node {
 		}
 		return t.hostLink(id, real, shown, name), nil
 	}
-	return dir(id, names, child)
+	n := dir(id, names, child)
+	n.always = own
+	return n
 }
 
 // hostLink leads to the real thing, if there is one.

@@ -20,6 +20,8 @@ type Entry struct {
 	// ID is never 0. It is another one for what has the same place later but
 	// belongs to another device.
 	ID uint64
+
+	node *node
 }
 
 // Reader says who reads.
@@ -31,11 +33,14 @@ type Reader struct {
 // node is a place with what can be done there.
 type node struct {
 	Entry
-	host  bool // it is the real one
-	names func(*view) ([]string, error)
-	child func(v *view, name string) (*node, error) // nil: there is none
-	read  func(ctx context.Context, as Reader) (string, error)
-	write func(ctx context.Context, text string) error
+	host bool // it is the real one
+	sure bool // read finds out by itself whether this is still what it was
+	// always are those in a folder that are there as long as the folder is.
+	always children
+	names  func(*view) ([]string, error)
+	child  func(v *view, name string) (*node, error) // nil: there is none
+	read   func(ctx context.Context, as Reader) (string, error)
+	write  func(ctx context.Context, text string) error
 }
 
 // page is the size that sysfs tells of all its files, and the longest write
@@ -60,6 +65,13 @@ func fixed(id, text string) *node {
 	return file(id, func(context.Context, Reader) (string, error) { return text, nil })
 }
 
+// entry is what others see of the node.
+func (n *node) entry() Entry {
+	e := n.Entry
+	e.node = n
+	return e
+}
+
 // called is the node by its name; nodes that are always there are shared.
 func (n *node) called(name string) *node {
 	c := *n
@@ -78,6 +90,12 @@ func hash(id string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id))
 	return h.Sum64()>>1 | 2
+}
+
+func fixedDir(id string, c children) *node {
+	n := dir(id, c.names, c.child)
+	n.always = c
+	return n
 }
 
 // children are fixed ones, by name.

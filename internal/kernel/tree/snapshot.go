@@ -159,7 +159,7 @@ func (t *Tree) freeze(ctx context.Context) (*frozen, error) {
 
 func (f *frozen) Bonds(context.Context) ([]bond.State, error) { return f.bonds, nil }
 
-func (f *frozen) ReadFile(_ context.Context, name, file string) (string, error) {
+func (f *frozen) ReadFileOf(_ context.Context, name string, _ int, file string) (string, error) {
 	text, ok := f.texts[name][file]
 	if !ok {
 		return "", unix.ENOENT

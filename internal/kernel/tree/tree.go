@@ -19,7 +19,8 @@ import (
 // control.ErrNoServer.
 type Source interface {
 	Bonds(ctx context.Context) ([]bond.State, error)
-	ReadFile(ctx context.Context, bond, file string) (string, error)
+	// ReadFileOf is ENODEV if the bond's device has another index.
+	ReadFileOf(ctx context.Context, bond string, index int, file string) (string, error)
 	ReadFiles(ctx context.Context, bond string) (map[string]string, error)
 	SetSysfs(ctx context.Context, bond string, opts []option.Assign) error
 	// Create starts a daemon where there is none.
@@ -133,7 +134,26 @@ func (t *Tree) Find(path string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	return n.Entry, nil
+	return n.entry(), nil
+}
+
+// FindIn says what is in the folder at path, if that is in. Names that are always
+// in such a folder are there as long as somebody holds on to it: whether its
+// device is shows when it is looked for, or read.
+func (t *Tree) FindIn(in *Entry, path, name string) (Entry, error) {
+	if in.node != nil {
+		if n := in.node.always[name]; n != nil {
+			return n.called(name).entry(), nil
+		}
+	}
+	return t.Find(join(path, name))
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "/" + name
 }
 
 // List returns what is in the folder at path, sorted by name.
@@ -149,7 +169,7 @@ func (t *Tree) List(path string, id uint64) ([]Entry, error) {
 	nodes, err := n.list(v)
 	entries := make([]Entry, len(nodes))
 	for i := range nodes {
-		entries[i] = nodes[i].Entry
+		entries[i] = nodes[i].entry()
 	}
 	return entries, err
 }
@@ -176,11 +196,14 @@ func (n *node) list(v *view) ([]*node, error) {
 	return nodes, nil
 }
 
-// Read returns what the file at path reads now.
-func (t *Tree) Read(ctx context.Context, path string, id uint64, as Reader) (string, error) {
-	n, err := t.same(&view{t: t}, path, id)
-	if err != nil {
-		return "", err
+// Read returns what the file at path reads now, if it still is e.
+func (t *Tree) Read(ctx context.Context, path string, e *Entry, as Reader) (string, error) {
+	n := e.node
+	if n == nil || !n.sure {
+		var err error
+		if n, err = t.same(&view{t: t}, path, e.ID); err != nil {
+			return "", err
+		}
 	}
 	if n.read == nil {
 		return "", refusal(n, unix.EISDIR)

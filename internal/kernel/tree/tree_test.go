@@ -118,14 +118,14 @@ func TestReads(t *testing.T) {
 		"sys/module/bonding/initstate":                "live\n",
 		"sys/class/net/bond0/bonding/ad_actor_key":    "15\n",
 	} {
-		if got, err := tr.Read(t.Context(), path, 0, root); got != want || err != nil {
+		if got, err := tr.Read(t.Context(), path, &Entry{}, root); got != want || err != nil {
 			t.Errorf("%s reads %q %v, want %q", path, got, err, want)
 		}
 	}
-	if got, err := tr.Read(t.Context(), "sys/class/net/bond0/bonding/ad_actor_key", 0, Reader{}); got != "" || err != nil {
+	if got, err := tr.Read(t.Context(), "sys/class/net/bond0/bonding/ad_actor_key", &Entry{}, Reader{}); got != "" || err != nil {
 		t.Errorf("LACP's identity for everybody: %q %v", got, err)
 	}
-	text, err := tr.Read(t.Context(), "proc/net/bonding/bond0", 0, root)
+	text, err := tr.Read(t.Context(), "proc/net/bonding/bond0", &Entry{}, root)
 	if err != nil || !strings.HasPrefix(text, "Ethernet Channel Bonding Driver: v6.1.0\n\nBonding Mode: fault-tolerance (active-backup)\n") {
 		t.Errorf("%q %v", text, err)
 	}
@@ -171,7 +171,7 @@ func TestAnswers(t *testing.T) {
 	if diff := cmp.Diff(want, d.did); diff != "" {
 		t.Error(diff)
 	}
-	if text, _ := tr.Read(t.Context(), "sys/class/net/bond0/mtu", 0, root); text != "1400\n" {
+	if text, _ := tr.Read(t.Context(), "sys/class/net/bond0/mtu", &Entry{}, root); text != "1400\n" {
 		t.Errorf("mtu reads %q", text)
 	}
 }
@@ -202,7 +202,7 @@ func TestNoDaemon(t *testing.T) {
 	if _, err := tr.Find("sys/module/bonding"); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("the module: %v", err)
 	}
-	if text, err := tr.Read(t.Context(), "sys/class/net/bonding_masters", 0, root); text != "" || err != nil {
+	if text, err := tr.Read(t.Context(), "sys/class/net/bonding_masters", &Entry{}, root); text != "" || err != nil {
 		t.Errorf("masters: %q %v", text, err)
 	}
 	if _, err := tr.Write(t.Context(), "sys/class/net/bonding_masters", 0, []byte("-bond0\n")); !errors.Is(err, unix.ENODEV) {
@@ -211,7 +211,7 @@ func TestNoDaemon(t *testing.T) {
 	if _, err := tr.Write(t.Context(), "sys/class/net/bonding_masters", 0, []byte("+bond5\n")); err != nil {
 		t.Errorf("+bond5: %v", err)
 	}
-	if text, _ := tr.Read(t.Context(), "sys/class/net/bonding_masters", 0, root); text != "bond0 bond5\n" {
+	if text, _ := tr.Read(t.Context(), "sys/class/net/bonding_masters", &Entry{}, root); text != "bond0 bond5\n" {
 		t.Errorf("masters: %q", text)
 	}
 }
@@ -220,28 +220,29 @@ func TestNoDaemon(t *testing.T) {
 func TestAnotherDeviceOfTheName(t *testing.T) {
 	d, tr := planted(t)
 	const mode, slave, folder = "sys/class/net/bond0/bonding/mode", "sys/class/net/eth0/bonding_slave/state", "sys/class/net/bond0"
-	id := map[string]uint64{}
+	was := map[string]Entry{}
 	for _, path := range []string{mode, slave, folder} {
 		e, err := tr.Find(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		id[path] = e.ID
+		was[path] = e
 	}
+	held := func(path string) *Entry { e := was[path]; return &e }
 	d.states[0].Index = 9
 	for _, path := range []string{mode, slave} {
-		if _, err := tr.Read(t.Context(), path, id[path], root); !errors.Is(err, unix.ENODEV) {
+		if _, err := tr.Read(t.Context(), path, held(path), root); !errors.Is(err, unix.ENODEV) {
 			t.Errorf("%s of another device: %v", path, err)
 		}
 	}
-	if _, err := tr.Write(t.Context(), mode, id[mode], []byte("0")); !errors.Is(err, unix.ENODEV) || len(d.did) > 0 {
+	if _, err := tr.Write(t.Context(), mode, was[mode].ID, []byte("0")); !errors.Is(err, unix.ENODEV) || len(d.did) > 0 {
 		t.Errorf("write: %v %v", err, d.did)
 	}
-	if _, err := tr.List(folder, id[folder]); !errors.Is(err, unix.ENOENT) {
+	if _, err := tr.List(folder, was[folder].ID); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("list: %v", err)
 	}
 	d.states = nil
-	if _, err := tr.Read(t.Context(), mode, id[mode], root); !errors.Is(err, unix.ENODEV) {
+	if _, err := tr.Read(t.Context(), mode, held(mode), root); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("read: %v", err)
 	}
 }
