@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
 )
@@ -34,6 +35,7 @@ func (e *Engine) Adopt(ctx context.Context, records []Record) error {
 		}
 	}
 	e.keep.flush()
+	errs = append(errs, e.sys.Managers().Sweep(ctx, e.slaveNames())...)
 	return errors.Join(errs...)
 }
 
@@ -99,7 +101,7 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	}
 	e := enslaving{b: b, was: r, mac: b.mac, mtu: b.mtu}
 	e.s = &slave{
-		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU,
+		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU, managers: r.Managers,
 		failures: r.Failures, outages: slices.Clone(r.Outages), prio: r.Prio, queueID: r.QueueID,
 		portPrio: r.PortPrio, assume: r.AssumedMbps, number: r.PortNumber,
 	}
@@ -121,8 +123,10 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	}
 	if err != nil {
 		e.undo.run()
+		return err
 	}
-	return err
+	b.holdAgain(e.s)
+	return nil
 }
 
 // resume gives a slave that was taken over what it had. It waits for no updelay
@@ -187,5 +191,6 @@ func undoSlave(sys System, r *SlaveRecord) error {
 	if serr == nil {
 		serr = shield.Remove()
 	}
-	return errors.Join(err, serr)
+	free := sys.Managers().Free(context.Background(), unmanage.Held{NIC: r.Name, Managers: r.Managers})
+	return errors.Join(append(free, err, serr)...)
 }

@@ -61,11 +61,12 @@ type host struct {
 	at      string // the call that was about to be made
 	links   map[int]link.Info
 	shields map[int]bool
+	held    map[string]bool
 	kept    []byte
 }
 
 func (f *fakeSystem) host(at string, kept []byte) host {
-	h := host{at: at, links: map[int]link.Info{}, shields: maps.Clone(f.shields), kept: slices.Clone(kept)}
+	h := host{at: at, links: map[int]link.Info{}, shields: maps.Clone(f.shields), held: maps.Clone(f.held), kept: slices.Clone(kept)}
 	for i, l := range f.links {
 		h.links[i] = *l
 	}
@@ -80,7 +81,7 @@ func (h *host) after(nics ...string) *fakeSystem {
 		f.links[i] = &l
 		f.next = max(f.next, i)
 	}
-	f.shields = maps.Clone(h.shields)
+	f.shields, f.held = maps.Clone(h.shields), maps.Clone(h.held)
 	return f
 }
 
@@ -92,6 +93,9 @@ func (f *fakeSystem) asBefore(want map[int]link.Info) string {
 	}
 	if len(f.shields) > 0 {
 		return fmt.Sprintf("filters are left: %v", f.shields)
+	}
+	if nics := f.holds(); len(nics) > 0 {
+		return fmt.Sprintf("a manager still leaves these alone: %v", nics)
 	}
 	return cmp.Diff(want, got)
 }
@@ -178,6 +182,9 @@ func TestAdoptAfterAKillAnywhere(t *testing.T) {
 				}
 				for _, s := range st.Slaves {
 					l := sys.links[s.Index]
+					if !sys.held[s.Name] {
+						t.Errorf("killed after %s: a manager would configure %s", h.at, s.Name)
+					}
 					if !sys.shields[s.Index] || link.MACString(l.MAC) != st.MAC || s.MIIStatus != "UP" && st.Up {
 						t.Errorf("killed after %s: %s taken over as %+v, filter %v", h.at, s.Name, l, sys.shields[s.Index])
 					}

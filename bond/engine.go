@@ -211,12 +211,13 @@ func (e *Engine) dispatch(ev monitor.WatchEvent) {
 				b.refresh()
 			}
 		}
-	case ev.Addr != nil, ev.Resync:
+	case ev.Addr != nil:
 		for _, b := range e.Bonds() {
-			b.refresh()
-			if ev.Addr != nil && !ev.Addr.Deleted {
-				b.addressEvent(*ev.Addr)
-			}
+			b.addressEvent(ev.Addr.Index)
+		}
+	case ev.Resync:
+		for _, b := range e.Bonds() {
+			b.addressEvent(0)
 		}
 	}
 }

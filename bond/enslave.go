@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
 )
@@ -36,6 +37,7 @@ func (b *Bond) enslave(ctx context.Context, name string) error {
 		b.noteComing(nil)
 		return err
 	}
+	go b.reportClients(e.s)
 	b.refresh()
 	return b.done(ctx)
 }
@@ -115,7 +117,10 @@ func (e *enslaving) prepare(name string) error {
 	if err != nil {
 		return fail("save state", err)
 	}
-	b.noteComing(&SlaveRecord{Name: info.Name, Index: info.Index, Phase: Coming, Saved: saved, PermMAC: info.MAC})
+	held := unmanage.Held{NIC: info.Name, Managers: b.sys.Managers().Look(b.ctx, info.Name)}
+	b.noteComing(&SlaveRecord{Name: info.Name, Index: info.Index, Phase: Coming, Saved: saved, PermMAC: info.MAC, Managers: held.Managers})
+	e.undo.add(func() { b.letGo(held) })
+	b.hold(held)
 	e.undo.add(func() {
 		if err := b.sys.RestoreSlave(info.Index, saved); err != nil {
 			b.box.post(func() { b.warn(nil, "restore", err.Error()) })
@@ -145,6 +150,7 @@ func (e *enslaving) prepare(name string) error {
 	}
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mac: e.slaveMAC, mtu: e.mtu,
+		managers: held.Managers,
 		portPrio: lacp.DefaultPortPriority,
 	}
 	if err := e.open(); err != nil {
@@ -222,6 +228,7 @@ func (e *enslaving) join() {
 		e.welcome()
 	}
 	s.fresh = false
+	s.addrLook = true
 	b.joinLACP(s)
 	b.engine.claim(s.index, b)
 	b.stepMII(monitor.Tick{}) // a lone slave doesn't wait for updelay

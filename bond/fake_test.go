@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
@@ -35,7 +37,9 @@ type fakeSystem struct {
 	taps    map[string]*fakeTAP
 	addrs   map[int][]netip.Prefix
 	groups  map[int]link.Groups
-	shields map[int]bool     // which links have the filter
+	shields map[int]bool    // which links have the filter
+	held    map[string]bool // NICs that a manager was told to leave alone
+	clients map[string][]unmanage.Client
 	fail    map[string]error // "op index": what the call answers
 	before  func()           // called, locked, before anything is changed
 	calls   []string
@@ -56,7 +60,7 @@ type announcement struct {
 func newFakeSystem(nics ...string) *fakeSystem {
 	f := &fakeSystem{
 		links: map[int]*link.Info{}, carrier: map[int]bool{}, speed: map[int]monitor.Speed{}, reports: map[int]func(bool){},
-		ports: map[int]*fakePort{}, control: map[int]*fakeControl{}, cut: map[string]bool{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, fail: map[string]error{}, next: 1,
+		ports: map[int]*fakePort{}, control: map[int]*fakeControl{}, cut: map[string]bool{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, held: map[string]bool{}, clients: map[string][]unmanage.Client{}, fail: map[string]error{}, next: 1,
 	}
 	for i, n := range nics {
 		idx := f.addLink(n, [6]byte{2, 0, 0, 0, 0, byte(i)})
@@ -266,6 +270,63 @@ func (f *fakeSystem) UnwatchCarrier(index int) {
 
 func (f *fakeSystem) RenameCarrier(int, string) {}
 func (f *fakeSystem) CheckCarrier(int)          {}
+
+func (f *fakeSystem) Managers() Managers { return fakeManagers{f} }
+
+// fakeManagers is one manager that would have every NIC.
+type fakeManagers struct{ sys *fakeSystem }
+
+func (m fakeManagers) Look(context.Context, string) []string { return []string{"manager"} }
+
+func (m fakeManagers) Clients(nic string) []unmanage.Client {
+	m.sys.mu.Lock()
+	defer m.sys.mu.Unlock()
+	return m.sys.clients[nic]
+}
+
+func (m fakeManagers) Hold(_ context.Context, h unmanage.Held) []error {
+	return m.set(true, h)
+}
+
+func (m fakeManagers) Free(_ context.Context, held ...unmanage.Held) []error {
+	return m.set(false, held...)
+}
+
+// set tells the manager of NICs, whether it then answers or not.
+func (m fakeManagers) set(hold bool, held ...unmanage.Held) (errs []error) {
+	m.sys.mu.Lock()
+	defer m.sys.mu.Unlock()
+	for _, h := range held {
+		if !slices.Contains(h.Managers, "manager") {
+			continue
+		}
+		op := "free"
+		if hold {
+			op = "hold"
+		}
+		if err := m.sys.call(op, m.sys.indexLocked(h.NIC)); err != nil {
+			errs = append(errs, err)
+		}
+		if delete(m.sys.held, h.NIC); hold {
+			m.sys.held[h.NIC] = true
+		}
+	}
+	return errs
+}
+
+func (m fakeManagers) Sweep(_ context.Context, keep []string) []error {
+	m.sys.mu.Lock()
+	defer m.sys.mu.Unlock()
+	maps.DeleteFunc(m.sys.held, func(nic string, _ bool) bool { return !slices.Contains(keep, nic) })
+	return nil
+}
+
+// holds returns the NICs that the manager leaves alone.
+func (f *fakeSystem) holds() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Sorted(maps.Keys(f.held))
+}
 
 // plug changes the carrier of a NIC, as a cable does.
 func (f *fakeSystem) plug(name string, up bool) {

@@ -162,6 +162,7 @@ func (b *Bond) followTAP() {
 		b.followMAC(slaves, mac, info.MAC)
 	}
 	b.mirrorFilter(slaves)
+	b.lookAtAddresses(slaves)
 }
 
 // setUp opens or closes the bond, as the TAP was set up or down. Slaves stay
@@ -290,6 +291,7 @@ func (b *Bond) slaveLooks(s *slave, name string, mtu int, mac [6]byte) (mend boo
 			b.stepLACP(lacp.PortRenamed{Port: lacp.PortID(s.id), Name: name})
 		}
 		b.sys.RenameCarrier(s.index, name)
+		go b.holdRenamed(s)
 	}
 	if mtu != s.mtu && mtu != b.mtu {
 		b.warn(s, "slave_mtu", fmt.Sprintf("MTU was changed to %d, the bond's is %d", mtu, b.mtu))
@@ -373,14 +375,4 @@ func (b *Bond) setTAP(ctx context.Context, set func(index int) error) error {
 	}
 	b.followTAP()
 	return b.tapSync.wait(ctx)
-}
-
-// addressEvent warns of an address on a slave: the slave's stack is cut off,
-// so nothing can answer there.
-func (b *Bond) addressEvent(ev monitor.AddrEvent) {
-	b.box.post(func() {
-		if s := b.slaveByIndex(ev.Index); s != nil {
-			b.warn(s, "slave_address", "address "+ev.Prefix.String()+" was put on a slave; it belongs on the bond")
-		}
-	})
 }

@@ -39,6 +39,7 @@ type SlaveRecord struct {
 	Phase    Phase        `json:"phase,omitempty"`
 	Saved    link.Saved   `json:"saved"` // how the NIC was found
 	PermMAC  [6]byte      `json:"perm_hwaddr"`
+	Managers []string     `json:"managers,omitempty"` // told, or about to be, to leave it alone
 	Link     monitor.Link `json:"link"`
 	Since    time.Time    `json:"since,omitzero"`
 	Why      string       `json:"why,omitempty"`
@@ -90,7 +91,7 @@ func (b *Bond) record() Record {
 	}
 	for _, s := range b.slaves {
 		sr := SlaveRecord{
-			Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, Link: s.link, Since: s.since, Why: s.why,
+			Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, Managers: s.managers, Link: s.link, Since: s.since, Why: s.why,
 			Failures: s.failures, Outages: slices.Clone(s.outages), Prio: s.prio, QueueID: s.queueID,
 			PortNumber: s.number, PortPrio: s.portPrio, AssumedMbps: s.assume,
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -91,11 +92,14 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 		}
 	})
 	var errs []error
+	var held []unmanage.Held
 	for _, s := range slaves {
 		if err := b.free(s, present); err != nil {
 			errs = append(errs, fmt.Errorf("(slave %s): release: %w", s.name, err))
 		}
+		_ = b.call(func() { held = append(held, unmanage.Held{NIC: s.name, Managers: s.managers}) })
 	}
+	b.letGo(held...)
 	var empty bool
 	var mac [6]byte
 	if err := b.call(func() { empty, mac = b.drop(slaves) }); err != nil {

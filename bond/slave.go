@@ -21,9 +21,13 @@ type slave struct {
 	index int
 	name  string
 
-	saved   link.Saved // how the NIC was found; fixed
-	permMAC [6]byte    // address at enslave time (kernel: perm_hwaddr); fixed
-	mac     [6]byte    // address it has, or is about to be given
+	saved    link.Saved // how the NIC was found; fixed
+	managers []string   // that were told to leave it alone
+	addrs    []string   // IP addresses on it, where none belongs
+	addrLook bool       // these are to be read again
+
+	permMAC [6]byte // address at enslave time (kernel: perm_hwaddr); fixed
+	mac     [6]byte // address it has, or is about to be given
 	mtu     int
 
 	// The NIC's sockets and filter; fixed, closed after the slave has left.

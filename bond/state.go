@@ -71,6 +71,10 @@ type SlaveState struct {
 	Why         string    `json:"why"`
 	AD          *ADPort   `json:"ad,omitempty"` // 802.3ad only
 	Traffic     Traffic   `json:"traffic"`
+	// Addresses are IP addresses on the NIC, where none belongs.
+	Addresses []string `json:"addresses,omitempty"`
+	// Managers are the programs that were told to leave the NIC alone.
+	Managers []string `json:"managers,omitempty"`
 	// SocketDrops are frames the receive socket had no room for.
 	SocketDrops uint64 `json:"socket_drops"`
 }
@@ -126,6 +130,7 @@ func (b *Bond) state() State {
 			Speed:   speed.Mbps, AssumedMbps: s.assume, Duplex: speed.Duplex.String(), Failures: s.failures, Outages: slices.Clone(s.outages),
 			PermMAC: link.MACString(s.permMAC), MAC: link.MACString(s.mac), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
+			Addresses: slices.Clone(s.addrs), Managers: slices.Clone(s.managers),
 		})
 	}
 	b.adState(&st, shown)

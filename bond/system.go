@@ -1,8 +1,11 @@
 package bond
 
 import (
+	"context"
+
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
 )
@@ -36,6 +39,24 @@ type System interface {
 	// CheckCarrier has index's carrier read now rather than at the next turn.
 	// It neither waits nor allocates: workers call it.
 	CheckCarrier(index int)
+	// Managers are the programs that would configure a NIC that looks free.
+	Managers() Managers
+}
+
+// Managers are other programs that configure NICs by themselves, by name. Each
+// call returns within some seconds, whatever they do.
+type Managers interface {
+	// Look returns those that would configure the NIC.
+	Look(ctx context.Context, nic string) []string
+	// Hold has them leave the NIC alone.
+	Hold(ctx context.Context, h unmanage.Held) []error
+	// Free has them go on as before.
+	Free(ctx context.Context, held ...unmanage.Held) []error
+	// Sweep frees what was held by a process that is no more, but for the NICs
+	// to keep.
+	Sweep(ctx context.Context, keep []string) []error
+	// Clients are programs that were started for the NIC alone.
+	Clients(nic string) []unmanage.Client
 }
 
 // Shield is the drop in front of a slave's own stack.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
 )
@@ -14,6 +15,7 @@ type Linux struct {
 	*link.Linux
 	poller *monitor.Poller
 	watch  *monitor.Watch
+	guard  *unmanage.Guard
 }
 
 var _ System = (*Linux)(nil)
@@ -21,6 +23,10 @@ var _ System = (*Linux)(nil)
 // NewSystem opens what it takes to work in the caller's network namespace,
 // which must be that of the whole process.
 func NewSystem() (*Linux, error) {
+	guard, err := unmanage.New()
+	if err != nil {
+		return nil, err
+	}
 	l, err := link.NewLinux()
 	if err != nil {
 		return nil, err
@@ -36,7 +42,7 @@ func NewSystem() (*Linux, error) {
 		l.Close()
 		return nil, err
 	}
-	return &Linux{Linux: l, poller: p, watch: w}, nil
+	return &Linux{Linux: l, poller: p, watch: w, guard: guard}, nil
 }
 
 // Events is what the kernel says of links and addresses.
@@ -105,3 +111,6 @@ func (l *Linux) RenameCarrier(index int, name string) { l.poller.Rename(index, n
 
 // CheckCarrier implements System.
 func (l *Linux) CheckCarrier(index int) { l.poller.Check(index) }
+
+// Managers implements System.
+func (l *Linux) Managers() Managers { return l.guard }

@@ -145,11 +145,15 @@ func cleanup(out io.Writer, store *statefile.Store) error {
 	}
 	defer sys.Close()
 	var left []bond.Record
+	var kept []string
 	for i := range records {
 		r := &records[i]
 		if err := bond.Undo(sys, r); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.Name, err))
 			left = append(left, *r)
+			for _, s := range r.Slaves {
+				kept = append(kept, s.Name)
+			}
 			continue
 		}
 		fmt.Fprintf(out, "%s: undone\n", r.Name)
@@ -160,5 +164,6 @@ func cleanup(out io.Writer, store *statefile.Store) error {
 	if len(records) == 0 {
 		fmt.Fprintln(out, "nothing to undo")
 	}
+	errs = append(errs, sys.Managers().Sweep(context.Background(), kept)...)
 	return errors.Join(append(errs, store.Save(left), store.SaveModule(nil))...)
 }

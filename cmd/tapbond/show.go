@@ -83,6 +83,7 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 		}
 		t.Flush()
 	}
+	showStrangers(w, st)
 	showOutages(w, st, now)
 	showQueueIDs(w, st)
 	if st.AD != nil {
@@ -90,6 +91,15 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 	}
 	showBalance(w, st, now)
 	showDrops(w, st)
+}
+
+// showStrangers tells of what others put on slaves.
+func showStrangers(w io.Writer, st *bond.State) {
+	for _, s := range st.Slaves {
+		if len(s.Addresses) > 0 {
+			fmt.Fprintf(w, "\n  warning       %s has %s: on a slave it can't work, it belongs on %s\n", s.Name, strings.Join(s.Addresses, ", "), st.Name)
+		}
+	}
 }
 
 // shownOutages is how many of a slave's outages the screen has room for.

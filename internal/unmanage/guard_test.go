@@ -1,0 +1,203 @@
+package unmanage
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tapbond/tapbond/internal/labtest"
+)
+
+// guarded is a Guard with a bus and folders of the test's own.
+func guarded(t *testing.T) (g *Guard, address, run string) {
+	t.Helper()
+	address, run = startBus(t), t.TempDir()
+	g, err := newGuard(settings{run: run, bus: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, address, run
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func noErrors(t *testing.T, errs []error) {
+	t.Helper()
+	for _, err := range errs {
+		t.Error(err)
+	}
+}
+
+// A manager that runs here leaves the NIC, and has it back afterwards.
+func TestHoldAndFree(t *testing.T) {
+	for name, start := range map[string]func(*testing.T, string, string) *program{
+		"NetworkManager": networkManager, "systemd-networkd": networkd,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, address, run := guarded(t)
+			if got := g.Look(t.Context(), "eth0"); len(got) > 0 {
+				t.Fatalf("nobody runs, but %v", got)
+			}
+			p := start(t, address, run)
+			h := Held{NIC: "eth0", Managers: g.Look(t.Context(), "eth0")}
+			if d := cmp.Diff([]string{name}, h.Managers); d != "" {
+				t.Fatal(d)
+			}
+			noErrors(t, g.Hold(t.Context(), h))
+			if p.has("eth0") || !p.has("eth1") {
+				t.Errorf("held eth0: it has eth0 %v, eth1 %v", p.has("eth0"), p.has("eth1"))
+			}
+			noErrors(t, g.Hold(t.Context(), h)) // once more: another process took over
+			other := Held{NIC: "eth7", Managers: h.Managers}
+			noErrors(t, g.Hold(t.Context(), other)) // a NIC that it doesn't know
+			reloads := p.reloads
+			noErrors(t, g.Free(t.Context(), h, other))
+			if !p.has("eth0") || len(files(t, p.dir)) > 0 {
+				t.Errorf("freed: it has eth0 %v, files %v", p.has("eth0"), files(t, p.dir))
+			}
+			if p.reloads != reloads+1 {
+				t.Errorf("%d reloads for two NICs", p.reloads-reloads)
+			}
+		})
+	}
+}
+
+// Where another file says that NetworkManager has the NIC, it is told by
+// request, and that is undone too, also by another process.
+func TestOtherFilesSayOtherwise(t *testing.T) {
+	t.Parallel()
+	g, address, run := guarded(t)
+	p := networkManager(t, address, run)
+	p.stubborn = true
+	h := Held{NIC: "eth1", Managers: []string{"NetworkManager"}}
+	for range 2 {
+		noErrors(t, g.Hold(t.Context(), h))
+		if p.has("eth1") {
+			t.Fatal("NetworkManager still has eth1")
+		}
+	}
+	later, err := newGuard(settings{run: run, bus: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, later.Free(t.Context(), h))
+	if !p.has("eth1") || len(files(t, p.dir)) > 0 {
+		t.Errorf("freed: it has eth1 %v, files %v", p.has("eth1"), files(t, p.dir))
+	}
+}
+
+// systemd-networkd has no such request: what it doesn't do is told.
+func TestNetworkdKeepsIt(t *testing.T) {
+	t.Parallel()
+	g, address, run := guarded(t)
+	networkd(t, address, run).stubborn = true
+	errs := g.Hold(t.Context(), Held{NIC: "eth0", Managers: []string{"systemd-networkd"}})
+	if len(errs) != 1 || !errors.Is(errs[0], errStill) || !strings.HasPrefix(errs[0].Error(), "systemd-networkd: ") {
+		t.Errorf("answered %v", errs)
+	}
+}
+
+// A manager that gives no answer costs two seconds once, and is left out for a
+// while; its file is there when it reads again.
+func TestSilentManager(t *testing.T) {
+	t.Parallel()
+	g, address, run := guarded(t)
+	p := networkManager(t, address, run)
+	p.stuck = make(chan struct{})
+	h := Held{NIC: "eth0", Managers: []string{"NetworkManager"}}
+	for i, limit := range []time.Duration{2 * patience, patience / 2} {
+		begin := time.Now()
+		errs := g.Hold(t.Context(), h)
+		if took := time.Since(begin); len(errs) != 1 || !errors.Is(errs[0], errSilent) || took > limit {
+			t.Errorf("call %d took %v: %v", i, took, errs)
+		}
+	}
+	if d := cmp.Diff([]string{"90-tapbond-eth0.conf"}, files(t, p.dir)); d != "" {
+		t.Error(d)
+	}
+	errs := g.Free(t.Context(), h)
+	if len(errs) != 1 || len(files(t, p.dir)) > 0 {
+		t.Errorf("freed: %v, files %v", errs, files(t, p.dir))
+	}
+	close(p.stuck)
+}
+
+// What a process left is swept, but for what is still wanted, and never what
+// isn't ours.
+func TestSweep(t *testing.T) {
+	g, address, run := guarded(t)
+	p := networkd(t, address, run)
+	theirs := filepath.Join(p.dir, "50-all.network")
+	if err := os.MkdirAll(p.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(theirs, []byte("[Match]\nType=ether\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, nic := range []string{"eth0", "eth1", "eth2"} {
+		noErrors(t, g.Hold(t.Context(), Held{NIC: nic, Managers: []string{"systemd-networkd"}}))
+	}
+	noErrors(t, g.Sweep(t.Context(), []string{"eth1"}))
+	if d := cmp.Diff([]string{"0-tapbond-eth1.network", "50-all.network"}, files(t, p.dir)); d != "" {
+		t.Error(d)
+	}
+	if !p.has("eth0") || p.has("eth1") {
+		t.Errorf("it has eth0 %v, eth1 %v", p.has("eth0"), p.has("eth1"))
+	}
+}
+
+// A manager of another network namespace has other NICs, though its bus can be
+// reached from here: it isn't told, and its files are left alone.
+func TestOtherNamespace(t *testing.T) {
+	address, run := startBus(t), t.TempDir()
+	p := networkManager(t, address, run) // runs in this process's namespace
+	home, err := newGuard(settings{run: run, bus: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noErrors(t, home.Hold(t.Context(), Held{NIC: "eth0", Managers: []string{"NetworkManager"}}))
+	labtest.InNetns(t, func() {
+		g, err := newGuard(settings{run: run, bus: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.Look(t.Context(), "eth0"); len(got) > 0 {
+			t.Errorf("%v runs in another namespace", got)
+		}
+		noErrors(t, g.Sweep(t.Context(), nil))
+	})
+	if p.has("eth0") || !slices.Equal(files(t, p.dir), []string{"90-tapbond-eth0.conf"}) {
+		t.Errorf("swept from another namespace: %v", files(t, p.dir))
+	}
+}
+
+// A name that would mean something else in a file is refused.
+func TestNamesThatCannotBeWritten(t *testing.T) {
+	g, address, run := guarded(t)
+	p := networkManager(t, address, run)
+	for _, nic := range []string{"eth*", "a;b", "a,b", `a\b`, "[x]", "a\nb", ""} {
+		if errs := g.Hold(t.Context(), Held{NIC: nic, Managers: []string{"NetworkManager"}}); len(errs) != 1 {
+			t.Errorf("%q: %v", nic, errs)
+		}
+	}
+	if got := files(t, p.dir); len(got) > 0 {
+		t.Errorf("files %v", got)
+	}
+}
