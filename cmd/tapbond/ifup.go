@@ -121,6 +121,7 @@ any other interface the system's own ifup is run, if there is one.
 			if err != nil {
 				return err
 			}
+			s.missing = s.missing || boot // one NIC is better than none
 			return s.run(cmd, name, "is as the files have it", func(set *ifcfg.Set, w *ifcfg.World) (*ifcfg.Plan, error) {
 				switch {
 				case set.Bond(name) != nil:
@@ -266,6 +267,11 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: nothing to do: %s\n", what, nothing)
 		return nil
 	}
+	for _, step := range p.Steps {
+		if step.Op == ifcfg.StartDHCP {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: will be asking for an address by DHCP (%s)\n", step.Bond, filepath.Base(step.Command[0]))
+		}
+	}
 	m := &ifup.Machine{Client: client, Start: daemon.Start}
 	return ifup.Apply(ctx, m, p.Steps, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "note:", text) })
 }
@@ -304,9 +310,11 @@ func (s *scripts) read(ctx context.Context, client *control.Client) (set *ifcfg.
 	case err != nil && !errors.Is(err, control.ErrNoServer):
 		return nil, nil, err
 	}
-	set, err = ifcfg.Read(os.DirFS(s.from), s.from, modules)
+	// Where this is a folder, or isn't there, nothing is in it for us.
+	global, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Clean(s.from)), "network"))
+	set, err = ifcfg.Read(os.DirFS(s.from), s.from, global, modules)
 	if errors.Is(err, fs.ErrNotExist) && !s.asked && !isDir(s.from) { // a machine of another kind
-		set, err = ifcfg.Read(new(embed.FS), s.from, modules)
+		set, err = ifcfg.Read(new(embed.FS), s.from, nil, modules)
 	}
 	return set, wrong, err
 }

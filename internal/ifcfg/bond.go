@@ -2,6 +2,7 @@ package ifcfg
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -73,7 +74,7 @@ func (f *File) roleOfBond() {
 		f.note(s.Pos, "HWADDR: without effect on a bond; MACADDR sets its address")
 	}
 	if s := f.Get("BRIDGE"); s.Value != "" {
-		f.note(s.Pos, "BRIDGE=%s: not done; `ip link set BOND master %[1]s` does it", s.Value)
+		f.note(s.Pos, "BRIDGE=%s: not done; `ip link set %s master %[1]s` does it", s.Value, f.device())
 	}
 	if s := f.Get("TYPE"); s.Value != "" && !strings.EqualFold(s.Value, "bond") && !strings.EqualFold(s.Value, "bonding") && !strings.EqualFold(s.Value, "ethernet") {
 		f.wrong(s.Pos, "TYPE=%s: accepted for a bond is Bond", s.Value)
@@ -107,6 +108,25 @@ func (f *File) addressing(b *Bond) {
 	}
 	b.Gateway = f.gateway4(b.Name, four)
 	b.Router = f.gateway6(b.Name, six)
+}
+
+// globalGateway takes the machine's gateway where it is within the bond's reach
+// and meant for it, as the old scripts do. Anything else in that file is for
+// others to judge.
+func (b *Bond) globalGateway(global *File) {
+	if b.Gateway.Addr.IsValid() || b.DHCP {
+		return
+	}
+	s := global.Get("GATEWAY")
+	a, err := netip.ParseAddr(s.Value)
+	if dev := global.Get("GATEWAYDEV").Value; err != nil || dev != "" && dev != b.Name {
+		return
+	}
+	for _, has := range b.Addrs {
+		if has.Prefix.Contains(a) && has.Prefix.Addr() != a {
+			b.Gateway = Gateway{a, s.Pos}
+		}
+	}
 }
 
 // dropped4 leaves out the IPv4 addresses, which DHCP brings.

@@ -36,7 +36,8 @@ func read(t *testing.T, root, dir string) *Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Read(os.DirFS(filepath.Join(root, dir)), "/"+dir, mod)
+	global, _ := os.ReadFile(filepath.Join(root, "etc/sysconfig/network")) // most have none
+	s, err := Read(os.DirFS(filepath.Join(root, dir)), "/"+dir, global, mod)
 	if err != nil {
 		t.Fatal(err)
 	}

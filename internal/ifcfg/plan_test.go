@@ -32,7 +32,7 @@ func set(t *testing.T, files map[string]string) *Set {
 	for name, text := range files {
 		m[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	s, err := Read(m, "d", noModules{})
+	s, err := Read(m, "d", nil, noModules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,11 +235,11 @@ func TestDHCP(t *testing.T) {
 }
 
 func TestUnreadable(t *testing.T) {
-	if _, err := Read(fstest.MapFS{"x": &fstest.MapFile{Mode: fs.ModeDir}}, "d", noModules{}); err != nil {
+	if _, err := Read(fstest.MapFS{"x": &fstest.MapFile{Mode: fs.ModeDir}}, "d", nil, noModules{}); err != nil {
 		t.Error(err)
 	}
 	big := fstest.MapFS{"ifcfg-big": &fstest.MapFile{Data: make([]byte, maxFile+1)}}
-	if _, err := Read(big, "d", noModules{}); err == nil || err.Error() != "d/ifcfg-big: is too large to be an interface file" {
+	if _, err := Read(big, "d", nil, noModules{}); err == nil || err.Error() != "d/ifcfg-big: is too large to be an interface file" {
 		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package ifcfg
 
 import (
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -23,21 +24,23 @@ type Set struct {
 	Bonds  []*Bond
 	Slaves []*Slave
 
+	global  *File   // /etc/sysconfig/network
 	others  []*File // plain interfaces, which are not ours
 	strays  []*File // that couldn't be read far enough to know
 	modules Modules
 	remarks
 }
 
-// Read reads the files of a folder, dir being its name in messages. Mistakes in
-// them are kept for whoever wants the bond that they belong to; an error is a
-// folder or a file that can't be read.
-func Read(fsys fs.FS, dir string, modules Modules) (*Set, error) {
+// Read reads the files of a folder, dir being its name in messages. global is
+// the text of /etc/sysconfig/network, where old machines have their GATEWAY.
+// Mistakes in the files are kept for whoever wants the bond that they belong to;
+// an error is a folder or a file that can't be read.
+func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) {
 	files, err := readDir(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Dir: dir, modules: modules}
+	s := &Set{Dir: dir, modules: modules, global: parseFile(path.Join(path.Dir(dir), "network"), "network", global)}
 	masters := map[string]bool{}
 	for _, name := range modules.Aliases() {
 		masters[name] = true
@@ -54,7 +57,11 @@ func Read(fsys fs.FS, dir string, modules Modules) (*Set, error) {
 		case strings.Contains(name, ":"):
 			extra = append(extra, f)
 		case f.isBond(masters):
-			s.Bonds = append(s.Bonds, f.bond(name, s.moduleOpts(name)))
+			b := f.bond(name, s.moduleOpts(name))
+			if f.yes("DEFROUTE", true) {
+				b.globalGateway(s.global)
+			}
+			s.Bonds = append(s.Bonds, b)
 		case f.isSlave():
 			s.Slaves = append(s.Slaves, f.slave())
 		case len(f.mistakes) > 0:
@@ -69,6 +76,7 @@ func Read(fsys fs.FS, dir string, modules Modules) (*Set, error) {
 	s.members()
 	s.onlyModule(masters)
 	s.routes(fsys)
+	s.onTop()
 	s.twice()
 	return s, nil
 }
@@ -130,6 +138,19 @@ func (s *Set) routes(fsys fs.FS) {
 			if _, err := fs.Stat(fsys, kind+b.Name); err == nil {
 				b.note(Pos{File: s.file(kind + b.Name)}, "is not acted on; `ip route` and `ip rule` set what it says")
 			}
+		}
+	}
+}
+
+// onTop notes VLANs on a bond, which are not made here.
+func (s *Set) onTop() {
+	for _, f := range s.others {
+		parent, number, _ := strings.Cut(f.device(), ".")
+		if p := f.Get("PHYSDEV").Value; p != "" {
+			parent = p
+		}
+		if b := s.Bond(parent); b != nil && number != "" {
+			b.note(Pos{File: f.Path}, "is not acted on; `ip link add link %s name %s type vlan id %s` makes this VLAN", parent, f.device(), number)
 		}
 	}
 }
