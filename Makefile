@@ -3,7 +3,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # Debian packages that the tests need: the race detector's compiler, and the ip
 # command that ours stands in front of. For the rest they need a kernel.
-DEBS     := gcc libc6-dev iproute2 net-tools iputils-ping ethtool openvswitch-switch user-mode-linux tshark dbus-daemon dhcpcd-base
+DEBS     := gcc libc6-dev iproute2 net-tools iputils-ping ethtool openvswitch-switch user-mode-linux tshark dbus-daemon dhcpcd-base prometheus-node-exporter
 FUZZTIME ?= 5s
 COUNT    ?= 6
 

@@ -102,7 +102,7 @@ func snapshots(ctx context.Context, t *tree.Tree, dir string, every time.Duratio
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if err := t.Snapshot(ctx, dir); err != nil {
+		if err := t.Snapshot(ctx, dir); err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {

@@ -36,11 +36,11 @@ func (t *Tree) Snapshot(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if err := os.Mkdir(next, 0o700); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s: another snapshot is being written, or was not finished: %w", next, unix.EBUSY)
-	} else if err != nil {
+	lock, err := begin(next)
+	if err != nil {
 		return err
 	}
+	defer lock.Close()
 	defer os.RemoveAll(next)
 	if err := t.writeTo(ctx, next); err != nil {
 		return err
@@ -58,6 +58,39 @@ func (t *Tree) Snapshot(ctx context.Context, dir string) error {
 		return err
 	}
 	return os.Rename(next, old)
+}
+
+// begin makes the folder that is written to, or takes the one that a killed
+// process left. Whoever writes holds a lock on it.
+func begin(next string) (lock *os.File, err error) {
+	if err := os.Mkdir(next, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if lock, err = os.Open(next); err != nil {
+		return nil, err
+	}
+	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || !isAt(lock, next) {
+		lock.Close()
+		return nil, fmt.Errorf("%s: another snapshot is being written: %w", next, unix.EBUSY)
+	}
+	names, err := lock.Readdirnames(-1)
+	for _, name := range names {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(next, name)))
+	}
+	if err != nil {
+		lock.Close()
+	}
+	return lock, err
+}
+
+// isAt reports whether path is still f: its writer may have been done just now.
+func isAt(f *os.File, path string) bool {
+	is, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	at, err := os.Stat(path)
+	return err == nil && os.SameFile(is, at)
 }
 
 func beside(dir, what string) string {

@@ -61,6 +61,30 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+// What a killed process left of a snapshot is in nobody's way; one that is being
+// written is.
+func TestSnapshotBesideAnother(t *testing.T) {
+	_, tr := planted(t)
+	dir := filepath.Join(t.TempDir(), "snap")
+	other, err := begin(beside(dir, "next"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(beside(dir, "next"), "half"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Snapshot(t.Context(), dir); !errors.Is(err, unix.EBUSY) {
+		t.Errorf("beside one that is being written: %v", err)
+	}
+	other.Close()
+	if err := tr.Snapshot(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "half")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was left is in it: %v", err)
+	}
+}
+
 // Only a snapshot is ever replaced.
 func TestSnapshotOverSomethingElse(t *testing.T) {
 	_, tr := planted(t)
