@@ -17,6 +17,9 @@ type Opt struct {
 	// Module: it stands in modprobe's configuration, so what the driver would
 	// ignore at its loading is ignored.
 	Module bool
+	// Shown is what it reads once it is set, if that isn't Value: delays are
+	// rounded, addresses have one form. Judged options have it.
+	Shown string
 	Pos
 }
 
@@ -81,6 +84,10 @@ func (r *remarks) judge(bond string, list []Opt) Options {
 		v = res.Values
 		o.Value = word(d, o.Value)
 		out.Create = append(out.Create, o)
+	}
+	for i := range out.Create {
+		o := &out.Create[i]
+		o.Shown = v.Word(option.ByName(o.Name).ID, &option.Runtime{})
 	}
 	return out
 }

@@ -344,7 +344,7 @@ func (p *planner) adjust(now *BondNow, opts Options) {
 	var change []Opt
 	down := false
 	for _, o := range opts.Create {
-		if now.Settings[o.Name] == o.Value {
+		if is := now.Settings[o.Name]; is == o.Value || is == o.Shown && is != "" {
 			continue
 		}
 		d := option.ByName(o.Name)

@@ -73,6 +73,17 @@ func TestUpTwiceIsUpOnce(t *testing.T) {
 	check(t, told(s.Down("bond0", machine()), nil), "")
 }
 
+// A value that reads otherwise than it is written is there all the same.
+func TestUpKnowsWhatOptionsRead(t *testing.T) {
+	w := running()
+	w.Bonds[0].Settings = map[string]string{"mode": "802.3ad", "miimon": "100", "updelay": "200", "ad_actor_system": "00:aa:bb:cc:dd:ee", "arp_ip_target": "10.0.0.1"}
+	s := set(t, map[string]string{
+		"ifcfg-bond0": `BONDING_OPTS="mode=4 miimon=100 updelay=250 ad_actor_system=00:AA:BB:CC:DD:EE arp_ip_target=+10.0.0.1"`,
+		"ifcfg-eth0":  recipe["ifcfg-eth0"], "ifcfg-eth1": recipe["ifcfg-eth1"],
+	})
+	check(t, told(s.Up([]string{"bond0"}, w, Rules{})), "")
+}
+
 // What is missing of a bond that is up is added.
 func TestUpAddsWhatIsMissing(t *testing.T) {
 	w := running()
