@@ -2,12 +2,14 @@ package contest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/tapbond/tapbond/bench/lab"
+	"github.com/tapbond/tapbond/bench/partner"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -38,7 +40,7 @@ func Ours(cfg OursConfig) Contender {
 		c.Name = strings.TrimSuffix("tapbond/"+cfg.Mode, "/")
 	}
 	if cfg.Mode == policy.LACP.String() {
-		c.Note = "its partner is a second tapbond at the far end, on the same processors"
+		c.Note = "its partner speaks LACP, and the far end's data goes past it"
 		c.Steady = lacpSettles
 	}
 	c.Start = func(ctx context.Context, l *lab.Lab, k Kind) (*Running, error) {
@@ -63,40 +65,47 @@ func Ours(cfg OursConfig) Contender {
 		if mode != policy.LACP.String() {
 			return startLoop(ctx, l, binary, args, "is running")
 		}
-		partner, err := startPartner(ctx, l, binary, args)
+		far, err := startPartner(l)
 		if err != nil {
 			return nil, err
 		}
 		r, err := startLoop(ctx, l, binary, args, "is running")
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, far())
 		}
-		r.Far, r.Helpers = bondName, []int{partner}
+		end := r.Stop
+		r.Stop = func() { end(); _ = far() }
 		return r, nil
 	}
 	return c
 }
 
-// startPartner runs the same bond at the other ends of the links, and returns
-// its process.
-func startPartner(ctx context.Context, l *lab.Lab, binary string, args []string) (pid int, err error) {
-	for _, name := range slaveNames(l) {
-		link, err := l.B.Handle.LinkByName(name)
+// startPartner has the other ends of the links speak LACP, until what it returns
+// is called.
+func startPartner(l *lab.Lab) (end func() error, err error) {
+	var ports []*partner.Port
+	end = func() error {
+		var errs []error
+		for _, p := range ports {
+			errs = append(errs, p.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for i, name := range slaveNames(l) {
+		p, err := partner.OpenAside(l.B, name, [6]byte(lab.PortMAC(i)), partner.Script{
+			Period: time.Second,
+			Actor: partner.Info{
+				SystemPriority: 32768, System: [6]byte(lab.PortMAC(0)), Key: 17, PortPriority: 255, Port: uint16(i + 1),
+				State: partner.Activity | partner.Aggregate | partner.Sync,
+			},
+		})
 		if err != nil {
-			return 0, err
+			return nil, errors.Join(err, end())
 		}
-		if err := l.B.Handle.LinkSetDown(link); err != nil {
-			return 0, err
-		}
+		ports = append(ports, p)
+		p.Start()
 	}
-	p, err := l.Start(context.WithoutCancel(ctx), l.B, binary, args, nil)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := p.WaitLine(ctx, "is running"); err != nil {
-		return 0, fmt.Errorf("the partner did not start: %w", err)
-	}
-	return p.PID(), nil
+	return end, nil
 }
 
 // Variants are the other ways to run tapbond: plain, more queues, every mode

@@ -27,6 +27,7 @@ type hearing struct {
 	lab  *lab.Lab
 	more []*lab.Host
 	macs []string // of the slaves, at some times
+	vlan bool     // there is one
 
 	mu     sync.Mutex
 	phases []phase

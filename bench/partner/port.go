@@ -62,12 +62,26 @@ func Open(at traffic.Place, ifname string, mac [6]byte, s Script) (*Port, error)
 	if err != nil {
 		return nil, err
 	}
+	return open(conn, mac, s), nil
+}
+
+// OpenAside is Open without data: what else comes in takes none of the port's
+// time, or of the processor's.
+func OpenAside(at traffic.Place, ifname string, mac [6]byte, s Script) (*Port, error) {
+	conn, err := traffic.ListenType(at, ifname, unix.ETH_P_SLOW)
+	if err != nil {
+		return nil, err
+	}
+	return open(conn, mac, s), nil
+}
+
+func open(conn *traffic.FrameConn, mac [6]byte, s Script) *Port {
 	p := &Port{
 		conn: conn, mac: mac, script: s, done: make(chan struct{}), kick: make(chan struct{}, 1), more: make(chan struct{}),
 	}
 	go p.listen()
 	go p.speak()
-	return p, nil
+	return p
 }
 
 // Close ends it.

@@ -29,6 +29,16 @@ const maxFrame = 1<<16 + 64
 // ListenFrames opens a packet socket on an interface. filter, nil for none, is
 // a socket filter; it sees a received frame without its outer tag.
 func ListenFrames(at Place, ifname string, filter []bpf.Instruction) (*FrameConn, error) {
+	return listenFrames(at, ifname, unix.ETH_P_ALL, filter)
+}
+
+// ListenType opens a packet socket that hears untagged frames of one EtherType
+// alone; the others don't pass it, and it costs them nothing.
+func ListenType(at Place, ifname string, etherType uint16) (*FrameConn, error) {
+	return listenFrames(at, ifname, etherType, nil)
+}
+
+func listenFrames(at Place, ifname string, protocol uint16, filter []bpf.Instruction) (*FrameConn, error) {
 	c := &FrameConn{batch: newBatch(1, maxFrame, packetControl)}
 	var err error
 	c.file, err = openIn(at, "frames "+ifname, unix.AF_PACKET, unix.SOCK_RAW, 0, func(fd int) (err error) {
@@ -49,7 +59,7 @@ func ListenFrames(at Place, ifname string, filter []bpf.Instruction) (*FrameConn
 			}
 		}
 		// Last: before it is bound the socket hears nothing.
-		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: c.index})
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: c.index})
 	})
 	if err != nil {
 		return nil, err
