@@ -138,6 +138,7 @@ func (c *cookbook) done() {
 		if time.Now().After(deadline) {
 			c.t.Fatalf("processes are left: %v", pids)
 		}
+		<-time.After(20 * time.Millisecond) // a look at all of /proc is not cheap
 	}
 }
 
@@ -289,9 +290,20 @@ func TestModuleWithoutBonds(t *testing.T) {
 	if len(pids) != 1 {
 		t.Fatalf("processes: %v", pids)
 	}
+	if out := c.sh(binary + " show"); out != "no bonds; the module is loaded, bonds begin with max_bonds=0 mode=5\n" {
+		t.Errorf("show: %s", out)
+	}
 	c.sh(fmt.Sprintf("kill -9 %d", pids[0]))
 	contains(t, c.sh("ip link add bond0 type bond; ip -d link show bond0"), "bond mode balance-tlb miimon 100 ")
 	c.sh("rmmod bonding")
+	c.done()
+
+	c.sh("modprobe bonding max_bonds=0")
+	if pids, err = c.host.Processes(); err != nil || len(pids) != 1 {
+		t.Fatalf("processes: %v, %v", pids, err)
+	}
+	c.sh(fmt.Sprintf("kill -9 %d", pids[0]))
+	contains(t, c.sh(binary+" cleanup; "+binary+" cleanup"), "module bonding: unloaded\nnothing to undo\n")
 	c.done()
 }
 
@@ -339,6 +351,12 @@ func TestModuleCommandsAnswers(t *testing.T) {
 		}
 	}
 	c.sh("rmmod bonding.ko")
+	root := t.TempDir()
+	c.must(os.MkdirAll(filepath.Join(root, "etc/modprobe.d"), 0o755))
+	c.must(os.WriteFile(filepath.Join(root, "etc/modprobe.d/x.conf"), []byte("options bonding mode=6\n"), 0o644))
+	if out := c.sh(binary + " modprobe --root " + root + " -D bonding"); out != "insmod bonding.ko mode=6\n" {
+		t.Errorf("--root: %s", out)
+	}
 
 	// A mistake in a file is told with its place, and nothing is done.
 	c.file("modprobe.d/bonding.conf", "alias bond0 bonding\noptions bonding \\\n mode=fast\n")

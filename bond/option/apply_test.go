@@ -199,6 +199,23 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestTxQueues: the module's tx_queues bounds queue_id.
+func TestTxQueues(t *testing.T) {
+	for _, tt := range []struct {
+		queues uint32
+		id     string
+		errno  syscall.Errno
+	}{{0, "16", 0}, {0, "17", syscall.EPERM}, {4, "4", 0}, {4, "5", syscall.EPERM}, {255, "255", 0}} {
+		v := Defaults()
+		v.TxQueues = tt.queues
+		_, err := v.Apply(Env{Bond: "bond0", Slaves: []Slave{{Name: "eth0"}}}, []Assign{{Option: "queue_id", Value: tt.id, Slave: "eth0"}})
+		var no *Error
+		if errors.As(err, &no) != (tt.errno != 0) || no != nil && no.Errno != tt.errno {
+			t.Errorf("tx_queues %d, queue_id %s: %v", tt.queues, tt.id, err)
+		}
+	}
+}
+
 // TestSlaveOptions: queue_id, prio and their like by netlink.
 func TestSlaveOptions(t *testing.T) {
 	env := Env{Bond: "bond0", Up: true, AllowUnsupported: true, Slaves: []Slave{{Name: "eth0", QueueID: 3}, {Name: "eth1"}}}

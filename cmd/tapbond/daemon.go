@@ -161,7 +161,11 @@ func cleanup(out io.Writer, store *statefile.Store) error {
 			fmt.Fprintf(out, "%s: released as it was found, but down\n", s.Name)
 		}
 	}
-	if len(records) == 0 {
+	module, err := store.Module()
+	errs = append(errs, err)
+	if module != nil {
+		fmt.Fprintln(out, "module bonding: unloaded")
+	} else if len(records) == 0 {
 		fmt.Fprintln(out, "nothing to undo")
 	}
 	errs = append(errs, sys.Managers().Sweep(context.Background(), kept)...)

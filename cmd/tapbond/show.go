@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/policy"
@@ -46,6 +48,9 @@ func showCmd() *cobra.Command {
 				enc.SetIndent("", "  ")
 				return enc.Encode(states)
 			}
+			if len(states) == 0 {
+				return showModule(cmd.Context(), cmd.OutOrStdout(), c)
+			}
 			for i := range states {
 				if i > 0 {
 					fmt.Fprintln(cmd.OutOrStdout())
@@ -57,6 +62,23 @@ func showCmd() *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&asJSON, "json", "j", false, "all there is to know, as JSON")
 	return cmd
+}
+
+// showModule tells of the module where there is no bond.
+func showModule(ctx context.Context, w io.Writer, c *control.Client) error {
+	m, err := c.Module(ctx)
+	if err != nil || !m.Loaded {
+		return err
+	}
+	line := "no bonds; the module is loaded, bonds begin with"
+	for _, p := range m.Parameters {
+		line += " " + p.String()
+	}
+	if len(m.Parameters) == 0 {
+		line += " the driver's defaults"
+	}
+	_, err = fmt.Fprintln(w, line)
+	return err
 }
 
 // showBond prints one screen: the verdict first, then the slaves, then what

@@ -185,6 +185,21 @@ install bond1 /sbin/modprobe --ignore-install bonding -o bond1 mode=6 miimon=50
 	want(t, "bond0", show(dir, c.Options("bond0")), "mode=0 etc/modprobe.conf:2", "miimon=100 etc/modprobe.conf:2")
 }
 
+// What else such a line does is not done, and told.
+func TestInstallWithMore(t *testing.T) {
+	c, _ := read(t, map[string]string{"etc/modprobe.conf": `install bond0 /sbin/modprobe -a eth0 eth1 && /sbin/modprobe bonding
+install sound /sbin/modprobe snd && echo bonding
+options bond0 mode=1
+`})
+	want(t, "aliases", c.Aliases(), "bond0")
+	if o := c.Options("bond0"); len(o) != 1 || o[0].Value != "1" {
+		t.Errorf("options: %v", o)
+	}
+	if n := c.Notes(); len(n) != 1 || n[0].Line != 1 {
+		t.Errorf("notes: %v", n)
+	}
+}
+
 func TestNotes(t *testing.T) {
 	c, dir := read(t, map[string]string{"etc/modprobe.d/f.conf": `include /etc/modprobe.d/
 include /etc/more

@@ -187,13 +187,27 @@ func guard(file, name, text string) bool {
 	return path.Base(file) == "systemd.conf" && strings.HasSuffix(path.Dir(file), "lib/modprobe.d") && underscored(name) == Module && text == "max_bonds=0"
 }
 
-// installAlias takes an old recipe for a further bond for the alias it is:
+// installAlias takes old recipes for the aliases they are:
 //
 //	install bond1 /sbin/modprobe --ignore-install bonding -o bond1 mode=1
+//	install bond0 /sbin/modprobe -a eth0 eth1 && /sbin/modprobe bonding
+//
+// Of the second kind the rest has no effect.
 func (c *Config) installAlias(l line) {
-	if ownInstall(l) > 0 && !c.Means(l.words[1].text) {
+	if len(l.words) > 2 && !c.Means(l.words[1].text) && (ownInstall(l) > 0 || loads(l.words[2:])) {
 		c.aliases = append(c.aliases, l.words[1].text)
 	}
+}
+
+// loads tells whether words of shell end in modprobe bonding.
+func loads(words []word) bool {
+	i := len(words) - 1
+	if i < 1 || words[i].text != Module {
+		return false
+	}
+	for i--; i > 0 && strings.HasPrefix(words[i].text, "-"); i-- {
+	}
+	return path.Base(words[i].text) == "modprobe"
 }
 
 // ownInstall returns where the options of such a line begin, 0 if it is another.
