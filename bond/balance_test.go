@@ -2,6 +2,8 @@ package bond
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -216,6 +218,66 @@ func TestBalancedRelease(t *testing.T) {
 		expect(t, "it is nobody's of ours", macAt(r.tap.q.out[len(r.tap.q.out)-1].Frame(), 0), "02:00:00:00:00:01")
 		r.tap.q.mu.Unlock()
 	})
+}
+
+// What is stacked on the bond is learned too, as with the kernel: a VLAN behind
+// every slave, with the slave's address; other addresses behind the active one,
+// in balance-alb only when that is another one.
+func TestLearningOfUppers(t *testing.T) {
+	for mode, always := range map[string]bool{"balance-tlb": true, "balance-alb": false} {
+		balanced(t, "mode "+mode, func(r *rig) {
+			seven := []link.Tag{{TPID: 0x8100, VID: 7}}
+			upper := func(index, parent int, kind string, mac [6]byte, tags []link.Tag) link.Upper {
+				return link.Upper{Info: link.Info{Index: index, ParentIndex: parent, Kind: kind, MAC: mac}, Tags: tags}
+			}
+			r.sys.mu.Lock()
+			r.sys.uppers = []link.Upper{
+				upper(901, r.tap.index, "vlan", mac0, seven),
+				upper(902, r.tap.index, "macvlan", [6]byte{2, 0, 0, 0, 9, 1}, nil),
+				upper(903, 901, "macvlan", [6]byte{2, 0, 0, 0, 9, 2}, seven),
+			}
+			r.sys.mu.Unlock()
+			r.must(r.e.Sync(r.t.Context()))
+			pass(time.Second)
+			learned := func(slave string) string {
+				seen := map[string]bool{}
+				for typ, at := range map[uint16]int{0x9000: 12, 0x8100: 16} {
+					for _, b := range r.out(slave, typ) {
+						if b[at] != 0x90 || len(b) != 60+at-12 || [6]byte(b) != [6]byte(b[6:]) {
+							t.Errorf("%s: % x", slave, b)
+						}
+						seen[fmt.Sprintf("%x.%d", b[10:12], int(b[at-1])*(at-12)/4)] = true
+					}
+				}
+				return strings.Join(slices.Sorted(maps.Keys(seen)), " ")
+			}
+			r.forgetSent()
+			pass(time.Second)
+			more := ""
+			if always {
+				more = " 0901.0 0902.7"
+			}
+			for slave, want := range map[string]string{"eth0": "0000.0 0000.7" + more, "eth1": "0001.0 0001.7", "eth2": "0002.0 0002.7"} {
+				expect(t, mode+": "+slave, learned(slave), want)
+			}
+			r.forgetSent()
+			r.sys.plug("eth2", false)
+			pass(time.Second)
+			want := "0000.0 0000.7" + more
+			if !always {
+				want += " 0002.0 0002.7"
+			}
+			expect(t, mode+": eth0 without eth2", learned("eth0"), want)
+			r.forgetSent()
+			r.sys.plug("eth0", false)
+			synctest.Wait()
+			want = "0000.0 0000.7 0901.0 0902.7"
+			if !always {
+				want = "0000.0 0000.7 0001.0 0001.7 0002.0 0002.7 0901.0 0902.7"
+			}
+			expect(t, mode+": the new active slave", learned("eth1"), want)
+		})
+	}
 }
 
 func TestLearningFrames(t *testing.T) {

@@ -36,6 +36,7 @@ type fakeSystem struct {
 	ports   map[int]*fakePort
 	taps    map[string]*fakeTAP
 	addrs   map[int][]netip.Prefix
+	uppers  []link.Upper // on the bond
 	groups  map[int]link.Groups
 	shields map[int]bool    // which links have the filter
 	held    map[string]bool // NICs that a manager was told to leave alone
@@ -173,8 +174,12 @@ func (f *fakeSystem) PrepareSlave(index int) error {
 func (f *fakeSystem) AddressLists(int) (unicast, multicast [][6]byte, err error) {
 	return nil, nil, nil
 }
-func (f *fakeSystem) Uppers(int) ([]link.Upper, error) { return nil, nil }
-func (f *fakeSystem) IPv6Router(string) bool           { return false }
+func (f *fakeSystem) Uppers(int) ([]link.Upper, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.uppers), nil
+}
+func (f *fakeSystem) IPv6Router(string) bool { return false }
 
 func (f *fakeSystem) Groups(index int) (link.Groups, error) {
 	f.mu.Lock()
