@@ -26,8 +26,9 @@ type Engine struct {
 	// links says whose an interface index is: a bond's TAP or its slave.
 	links map[int]*Bond
 
-	module  *module    // nil: nobody loaded it
-	loading sync.Mutex // held while the module is loaded or unloaded
+	module  *module       // nil: nobody loaded it
+	begin   option.Values // what bonds begin with then
+	loading sync.Mutex    // held while the module is loaded or unloaded
 
 	retired bool
 }
@@ -48,7 +49,7 @@ func (e *Engine) Retire() bool {
 // NewEngine returns an engine without bonds. What must outlive the process goes
 // to store; nil keeps nothing.
 func NewEngine(sys System, bus *Bus, store Store) *Engine {
-	e := &Engine{sys: sys, bus: bus, bonds: make(map[string]*Bond), links: make(map[int]*Bond)}
+	e := &Engine{sys: sys, bus: bus, bonds: make(map[string]*Bond), links: make(map[int]*Bond), begin: option.Defaults()}
 	e.keep = newKeeper(e, store)
 	return e
 }

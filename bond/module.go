@@ -83,7 +83,18 @@ func (e *Engine) defaultsLocked() option.Values {
 	if e.module != nil {
 		return e.module.values
 	}
-	return option.Defaults()
+	return e.begin
+}
+
+// Begin gives the settings that bonds begin with while nobody has loaded the
+// module: what modprobe's configuration says, which the kernel would load it with
+// when the first bond is made. log is what the driver says about them. It must
+// come before the first bond.
+func (e *Engine) Begin(v option.Values, log []option.Line) {
+	e.mu.Lock()
+	e.begin = v
+	e.mu.Unlock()
+	e.moduleSays(log)
 }
 
 // defaults are the settings of a bond that somebody makes now.

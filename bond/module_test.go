@@ -85,6 +85,41 @@ func TestModuleMakesBondsAndDefaults(t *testing.T) {
 	})
 }
 
+// Before anybody loads it, bonds begin with what modprobe's configuration says;
+// and again when it is unloaded.
+func TestModuleBegin(t *testing.T) {
+	moduleRig(t, func(t *testing.T, e *Engine, _ *memory) {
+		m, err := modparam.Check(moduleParams("mode=5 max_bonds=7"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Begin(m.Values, m.Log)
+		if !e.Idle() {
+			t.Error("that is no reason to stay")
+		}
+		mode := func(want string) {
+			t.Helper()
+			b, err := e.Create(t.Context(), Config{Name: "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := setting(t, e, "x", "mode"); got != want {
+				t.Errorf("mode %s, want %s", got, want)
+			}
+			if err := b.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mode("balance-tlb")
+		load(t, e, "max_bonds=0")
+		mode("balance-rr")
+		if err := e.UnloadModule(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mode("balance-tlb")
+	})
+}
+
 func TestModuleBondsOfTheirOwn(t *testing.T) {
 	moduleRig(t, func(t *testing.T, e *Engine, _ *memory) {
 		of := map[string][]modparam.Param{"bond1": moduleParams("mode=9")}

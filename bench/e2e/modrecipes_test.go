@@ -280,6 +280,26 @@ func TestRecipeMaxBonds(t *testing.T) {
 	c.done()
 }
 
+// The kernel loads the module with the first bond, and so with the options of
+// modprobe's configuration.
+func TestFirstBondHasModprobesOptions(t *testing.T) {
+	t.Parallel()
+	c := cook(t, lab.Topology{Slaves: 1})
+	c.file("modprobe.d/bonding.conf", "options bonding mode=1 miimon=250 max_bonds=4\n")
+	out := c.sh("ip link add bond5 type bond; ip link add bond6 type bond miimon 50; ip -d link show bond5; ip -d link show bond6; ip -br link show type bond | wc -l")
+	contains(t, out, "bond mode active-backup miimon 250 ", "bond mode active-backup miimon 50 ")
+	if !strings.HasSuffix(out, "\n2\n") {
+		t.Errorf("not two bonds: %s", out)
+	}
+	c.sh("ip link del bond5; ip link del bond6")
+	c.done() // and the daemon ends with the last
+	// What can't be is no reason to have no bond.
+	c.file("modprobe.d/bonding.conf", "options bonding mode=9\n")
+	contains(t, c.sh("ip link add bond5 type bond; ip -d link show bond5; cat $TAPBOND_RUN/*/daemon.log"), "bond mode balance-rr miimon 0 ", `modprobe's options for bonding have no effect: bonding: Error: Invalid bonding mode \"9\"`)
+	c.sh("rmmod bonding")
+	c.done()
+}
+
 // A loaded module without a bond stays, in another daemon too.
 func TestModuleWithoutBonds(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,8 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/internal/modconf"
+	"github.com/tapbond/tapbond/internal/modparam"
 	"github.com/tapbond/tapbond/internal/prefer"
 	"github.com/tapbond/tapbond/internal/statefile"
 )
@@ -29,11 +31,18 @@ by "tapbond ip link add … type bond" or over the control socket.
 
 Bonds that an earlier process left (it was killed, or told to keep them) are
 taken over: their addresses, routes and connections go on. On SIGTERM the bonds
-are undone, unless a service manager runs the daemon or it was told --keep.`,
+are undone, unless a service manager runs the daemon or it was told --keep.
+
+Bonds begin with the "options bonding …" of modprobe.d, as read at the start, until
+"tapbond modprobe bonding …" gives others.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Keep = o.Keep || daemon.Supervised() && !o.Transient
-			err := serve(cmd.Context(), o, &logs)
+			var err error
+			if o.Parameters, err = modprobeParams(); err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "tapbond: modprobe's options for bonding have no effect:", err)
+			}
+			err = serve(cmd.Context(), o, &logs)
 			if err != nil {
 				daemon.Failed(err)
 			}
@@ -47,6 +56,19 @@ are undone, unless a service manager runs the daemon or it was told --keep.`,
 	cmd.Flags().StringVar(&logs.file, "log-file", "", "log to a file instead of standard error")
 	_ = cmd.Flags().MarkHidden("transient")
 	return cmd
+}
+
+// modprobeParams are those that modprobe's configuration has for the module.
+func modprobeParams() ([]modparam.Param, error) {
+	conf, err := modconf.Read("")
+	if err != nil {
+		return nil, err
+	}
+	var params []modparam.Param
+	for _, o := range conf.Options("") {
+		params = append(params, modparam.Param{Name: o.Name, Value: o.Value})
+	}
+	return params, nil
 }
 
 // logFlags choose where the log goes and its form.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/modparam"
 	"github.com/tapbond/tapbond/internal/statefile"
 )
 
@@ -27,6 +28,9 @@ type Options struct {
 	Transient bool
 	// Group that may use the socket beside root, "" for none.
 	Group string
+	// Parameters are the module's parameters that bonds begin with before anybody
+	// loads the module: those of modprobe's configuration. max_bonds has no effect.
+	Parameters []modparam.Param
 	// Setup runs once the bonds left by another process are taken over and
 	// requests are served. Its error ends the daemon; what it returns is a bond
 	// whose end is the daemon's too, or nil.
@@ -76,6 +80,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	logged.Go(func() { bus.Log(logCtx, o.Log) })
 	defer func() { stopLog(); logged.Wait() }()
 
+	m, err := modparam.Check(o.Parameters)
+	if err != nil {
+		o.Log.Error("modprobe's options for bonding have no effect: " + err.Error())
+	} else {
+		engine.Begin(m.Values, m.Log)
+	}
 	records, err := store.Load()
 	if err != nil {
 		o.Log.Error(err.Error())
