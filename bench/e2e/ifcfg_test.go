@@ -113,9 +113,9 @@ func with(files map[string]string) map[string]string {
 
 const bondFile = "DEVICE=bond0\nIPADDR=10.99.0.1\nNETWORK=10.99.0.0\nNETMASK=255.255.255.0\nUSERCTL=no\nBOOTPROTO=none\nONBOOT=yes\n"
 
-// TestRHELRecipes: the files of the articles, ifup, traffic, ifdown, and the
+// TestInterfaceFiles: the files of the articles, ifup, traffic, ifdown, and the
 // NICs are as they were.
-func TestRHELRecipes(t *testing.T) {
+func TestInterfaceFiles(t *testing.T) {
 	recipes := map[string]struct {
 		files    map[string]string
 		up, down string
@@ -137,7 +137,12 @@ func TestRHELRecipes(t *testing.T) {
 			up: "tapbond up --from $FROM", down: "tapbond ifdown bond0",
 			shows: []string{"Primary Slave: eth1 (primary_reselect always)", "Currently Active Slave: eth1", "ARP Polling Interval (ms): 100", "ARP IP target/s (n.n.n.n form): 10.99.0.2"},
 		},
-		"the same, what is printed pasted": {
+		"Debian, interfaces": {
+			files: map[string]string{"etc/network/interfaces": "auto bond0\niface bond0 inet static\n  address 10.99.0.1\n  netmask 255.255.255.0\n  bond-slaves eth0 eth1\n  bond-mode active-backup\n  bond-miimon 100\n  bond-primary eth1\n"},
+			up:    "tapbond up --from etc/network/interfaces", down: "tapbond ifdown --from etc/network/interfaces bond0",
+			shows: []string{"Primary Slave: eth1 (primary_reselect always)", "MII Polling Interval (ms): 100"},
+		},
+		"RHEL 6, what is printed pasted": {
 			files: with(map[string]string{"ifcfg-bond0": bondFile + "BONDING_OPTS=\"mode=6 miimon=100\"\nMTU=1400\n"}),
 			up:    "tapbond up --from $FROM --dry-run >plan 2>/dev/null; . ./plan; tapbond up --from $FROM 2>&1 | grep -q 'nothing to do'", down: "ip link show bond0 | grep 'mtu 1400'; tapbond ip link del bond0",
 			shows: []string{"Bonding Mode: adaptive load balancing", "MII Polling Interval (ms): 100"},
@@ -156,7 +161,7 @@ func TestRHELRecipes(t *testing.T) {
 				}
 			}
 			m.pings4()
-			m.ok(c.down)
+			m.ok("cd " + m.root + "; " + c.down)
 			m.clean()
 			if after := m.network(); after != before {
 				t.Errorf("before:\n%s\nafter:\n%s", before, after)

@@ -17,9 +17,13 @@ import (
 	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/internal/ifcfg"
 	"github.com/tapbond/tapbond/internal/ifup"
+	"github.com/tapbond/tapbond/internal/ifupdown"
 	"github.com/tapbond/tapbond/internal/modconf"
 	"github.com/tapbond/tapbond/internal/modparam"
 )
+
+// debianFile is where Debian keeps its interfaces.
+const debianFile = "/etc/network/interfaces"
 
 // scriptDirs are where RHEL and SUSE keep their interface files.
 var scriptDirs = []string{"/etc/sysconfig/network-scripts", "/etc/sysconfig/network"}
@@ -33,7 +37,7 @@ type scripts struct {
 }
 
 func (s *scripts) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.from, "from", "", "folder of the ifcfg files (default "+scriptDirs[0]+")")
+	cmd.Flags().StringVar(&s.from, "from", "", "folder of the ifcfg files (default "+scriptDirs[0]+"), or a file like "+debianFile)
 	cmd.Flags().StringVar(&s.root, "root", "", "folder that stands for /: etc/sysconfig, etc/modprobe.d")
 	cmd.Flags().BoolVarP(&s.dryRun, "dry-run", "n", false, "only print what would be done, to be pasted into a shell")
 }
@@ -58,7 +62,7 @@ func (s *scripts) place() {
 		return
 	}
 	if abs, err := filepath.Abs(s.from); err == nil {
-		for _, usual := range scriptDirs {
+		for _, usual := range append(scriptDirs, debianFile) {
 			if root, ok := strings.CutSuffix(abs, usual); ok {
 				s.root = root
 			}
@@ -79,7 +83,9 @@ func upCmd() *cobra.Command {
 		Long: `Bring up bonds as the files of /etc/sysconfig/network-scripts (or --from) ask
 for: ifcfg-bond0 and, for each slave, a file with MASTER=bond0 and SLAVE=yes.
 Options are those of BONDING_OPTS, and of the lines for bonding in modprobe.conf
-and modprobe.d. Values are data: nothing in a file is executed.
+and modprobe.d. Values are data: nothing in a file is executed. From a file like
+Debian's /etc/network/interfaces, bonds are those with bond-slaves, bond-master
+and other bond- lines.
 
 If anything in the files can't be followed, every mistake is listed with its file
 and line, and nothing is done. If something fails on the way, what was done is
@@ -309,6 +315,10 @@ func (s *scripts) read(ctx context.Context, client *control.Client) (set *ifcfg.
 		modules = loaded{mod, st.Parameters}
 	case err != nil && !errors.Is(err, control.ErrNoServer):
 		return nil, nil, err
+	}
+	if info, err := os.Stat(s.from); err == nil && !info.IsDir() {
+		set, err = ifupdown.Read(s.from, s.root, modules)
+		return set, wrong, err
 	}
 	// Where this is a folder, or isn't there, nothing is in it for us.
 	global, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Clean(s.from)), "network"))

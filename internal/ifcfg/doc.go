@@ -15,6 +15,7 @@
 //	values.go   addresses, masks, numbers, yes and no
 //	opts.go     BONDING_OPTS and module options, judged
 //	set.go      files taken together: whose slave is who
+//	build.go    sets of other kinds of files
 //	world.go    what is there already
 //	plan.go     from files and world to steps
 //	step.go     one step, and its line in ip's words

@@ -68,13 +68,13 @@ func (s *Set) UpAll(w *World, r Rules) (*Plan, error) {
 	for _, b := range s.Bonds {
 		p.take(b.remarks)
 		if !b.OnBoot {
-			p.note(Pos{File: b.File}, "%s: not brought up, by ONBOOT=no", b.Name)
+			p.note(Pos{File: b.File}, "%s: not brought up: %s", b.Name, s.notAtBoot)
 			continue
 		}
 		p.bondUp(b, s.slavesOf(b.Name))
 	}
 	if len(s.Bonds) == 0 && len(p.mistakes) == 0 {
-		p.wrong(Pos{File: s.Dir}, "has no file that makes a bond (TYPE=Bond, BONDING_OPTS, or a slave's MASTER)")
+		p.wrong(Pos{File: s.Dir}, "makes no bond (%s)", s.makes)
 	}
 	return p.result()
 }
@@ -225,15 +225,18 @@ func (p *planner) members(b *Bond, slaves []*Slave) []member {
 		if nic == nil {
 			continue
 		}
-		if who := p.taken[nic.Name]; who != nil && who.Device != v.Device { // else that is said already
-			p.wrong(v.at, "%s is wanted by %s too", nic.Name, who.at)
+		if who := p.taken[nic.Name]; who != nil { // of two files that name it the same it is said already
+			if who.Bond != v.Bond || who.Device != v.Device {
+				p.wrong(v.at, "%s is wanted by %s too", nic.Name, who.at)
+			}
+			continue
 		}
 		p.taken[nic.Name] = v
 		p.free(b.Name, v, nic)
 		out = append(out, member{v, nic})
 	}
 	if len(out) == 0 && b.File != "" && p.world.bond(b.Name) == nil {
-		p.note(Pos{File: b.File}, "%s has no slaves: no other file says MASTER=%[1]s", b.Name)
+		p.note(Pos{File: b.File}, "%s has no slaves", b.Name)
 	}
 	return out
 }

@@ -28,6 +28,9 @@ type Set struct {
 	others  []*File // plain interfaces, which are not ours
 	strays  []*File // that couldn't be read far enough to know
 	modules Modules
+	// In the files' own words: what keeps a bond from being brought up at boot, and
+	// what makes one.
+	notAtBoot, makes string
 	remarks
 }
 
@@ -40,7 +43,10 @@ func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Dir: dir, modules: modules, global: parseFile(path.Join(path.Dir(dir), "network"), "network", global)}
+	s := &Set{
+		Dir: dir, modules: modules, global: parseFile(path.Join(path.Dir(dir), "network"), "network", global),
+		notAtBoot: "ONBOOT=no", makes: "TYPE=Bond, BONDING_OPTS, or MASTER in a slave's file",
+	}
 	masters := map[string]bool{}
 	for _, name := range modules.Aliases() {
 		masters[name] = true
@@ -81,13 +87,7 @@ func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) 
 	return s, nil
 }
 
-func (s *Set) moduleOpts(bond string) []Opt {
-	var out []Opt
-	for _, o := range s.modules.Options(bond) {
-		out = append(out, Opt{Name: o.Name, Value: o.Value, Module: true, Pos: Pos{o.File, o.Line}})
-	}
-	return out
-}
+func (s *Set) moduleOpts(bond string) []Opt { return ModuleOpts(s.modules, bond) }
 
 // isBond: it says so, or others say so of it.
 func (f *File) isBond(masters map[string]bool) bool {

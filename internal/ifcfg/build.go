@@ -1,0 +1,52 @@
+package ifcfg
+
+// Other kinds of files make a Set with these; the planning is the same.
+
+// NewSet returns a set of bonds and slaves that were read elsewhere. path names
+// their files in messages; notAtBoot is what keeps a bond from being brought up at
+// boot, makes what makes one.
+func NewSet(path, notAtBoot, makes string, bonds []*Bond, slaves []*Slave) *Set {
+	s := &Set{Dir: path, Bonds: bonds, Slaves: slaves, notAtBoot: notAtBoot, makes: makes}
+	s.twice()
+	return s
+}
+
+// NewBond returns a bond of which only the name is known, and where it stands.
+func NewBond(name string, at Pos) *Bond {
+	b := &Bond{Name: name, File: at.File, optsAt: at}
+	if !validName(name) {
+		b.wrong(at, "%q is no name for an interface", name)
+	}
+	return b
+}
+
+// Judge sets the bond's options by what was asked for, and finds what is wrong
+// in it. Of an option that stands there twice the later one counts.
+func (b *Bond) Judge(opts []Opt) { b.Options = b.judge(b.Name, opts) }
+
+// SetDHCP says that the bond gets its address by DHCP, and where that is asked.
+func (b *Bond) SetDHCP(at Pos) { b.DHCP, b.dhcpAt = true, at }
+
+// Wrong adds a mistake: the bond can't be brought up.
+func (b *Bond) Wrong(at Pos, text string) { b.wrong(at, "%s", text) }
+
+// Note adds a remark that keeps nothing from being done.
+func (b *Bond) Note(at Pos, text string) { b.note(at, "%s", text) }
+
+// NewSlave returns a slave by its name.
+func NewSlave(bond, device string, at Pos) *Slave {
+	s := &Slave{Bond: bond, Device: device, OnBoot: true, at: at, bondAt: at}
+	if !validName(device) {
+		s.wrong(at, "%q is no name for an interface", device)
+	}
+	return s
+}
+
+// ModuleOpts are the options that modprobe's configuration has for a bond.
+func ModuleOpts(m Modules, bond string) []Opt {
+	var out []Opt
+	for _, o := range m.Options(bond) {
+		out = append(out, Opt{Name: o.Name, Value: o.Value, Module: true, Pos: Pos{o.File, o.Line}})
+	}
+	return out
+}

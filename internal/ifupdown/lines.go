@@ -1,0 +1,117 @@
+package ifupdown
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tapbond/tapbond/internal/ifcfg"
+)
+
+// maxFile bounds a file, maxDepth how deep files source others.
+const (
+	maxFile  = 1 << 20
+	maxDepth = 8
+)
+
+// line is one line's words; continued lines are one.
+type line struct {
+	words []string
+	ifcfg.Pos
+}
+
+// reader gathers the lines of a file and of those it sources.
+type reader struct {
+	root  string // stands for / in sourced paths
+	lines []line
+	wrong []ifcfg.Remark
+}
+
+// sourced are the names that count in a sourced directory.
+var sourced = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+func (r *reader) file(path string, depth int) error {
+	info, err := os.Stat(path) // before opening, which waits if it is a pipe
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular() || info.Size() > maxFile:
+		return fmt.Errorf("%s: is no file of interfaces", path)
+	case depth > maxDepth:
+		return fmt.Errorf("%s: files source each other too deep", path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	number := 0
+	for text != "" {
+		var whole string
+		start := number + 1
+		for more := true; more && text != ""; {
+			one, rest, _ := strings.Cut(text, "\n")
+			text, number = rest, number+1
+			one = strings.TrimSuffix(one, "\r")
+			one, more = strings.CutSuffix(one, `\`)
+			whole += one + " "
+		}
+		words := strings.Fields(whole)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		l := line{words, ifcfg.Pos{File: path, Line: start}}
+		switch words[0] {
+		case "source", "source-directory", "source-dir":
+			r.source(l, depth)
+		default:
+			r.lines = append(r.lines, l)
+		}
+	}
+	return nil
+}
+
+// source reads other files in place of the line.
+func (r *reader) source(l line, depth int) {
+	for _, pattern := range l.words[1:] {
+		if filepath.IsAbs(pattern) {
+			pattern = filepath.Join(r.root, pattern)
+		} else {
+			pattern = filepath.Join(filepath.Dir(l.File), pattern)
+		}
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: fmt.Sprintf("%s: %v", pattern, err)})
+		}
+		if l.words[0] != "source" {
+			files = inDirs(files)
+		}
+		slices.Sort(files)
+		for _, f := range files {
+			if err := r.file(f, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: err.Error()})
+			}
+		}
+	}
+}
+
+func inDirs(dirs []string) []string {
+	var files []string
+	for _, d := range dirs {
+		entries, err := os.ReadDir(d)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if sourced.MatchString(e.Name()) {
+				files = append(files, filepath.Join(d, e.Name()))
+			}
+		}
+	}
+	return files
+}
