@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/internal/kernel/ifenslave"
+	"github.com/tapbond/tapbond/internal/kernel/installed"
 )
 
 func ifenslaveCmd() *cobra.Command {
@@ -31,7 +33,13 @@ func runIfenslave(ctx context.Context, args []string) int {
 	s := ifenslave.Shell{
 		Stdout: os.Stdout, Stderr: os.Stderr, Version: version, Host: ifenslave.Links{},
 		Connect: func(ctx context.Context) (ifenslave.Client, error) { return daemon.Connect(ctx) },
-		Real:    func(args []string) int { return realCommand("ifenslave", args) },
+		Real: func(args []string) int {
+			if _, err := installed.Find("ifenslave"); err != nil {
+				fmt.Fprintln(os.Stderr, "ifenslave: the bond is the kernel's own, and no other ifenslave is installed: ip link set IFACE down master BOND")
+				return 1
+			}
+			return realCommand("ifenslave", args)
+		},
 	}
 	return s.Run(ctx, args)
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/internal/kernel/modshell"
+	"github.com/tapbond/tapbond/internal/modparam"
 )
 
 // moduleCmds are modprobe, insmod and rmmod.
@@ -29,13 +31,17 @@ func moduleCmds() []*cobra.Command {
 			Short: short[tool],
 			Long: short[tool] + `.
 
-The parameters are the driver's (modinfo bonding), with its defaults and ranges.
+The parameters are the driver's, with its defaults and ranges:
+` + indented(modparam.Names()) + `
 Bonds made later, by whatever command, begin with them. Other modules are left to
 the installed ` + tool + `; so the program may stand in front of it in PATH
 (tapbond links DIR). As the first words, "--root DIR" looks for modprobe.d there.`,
 			Example:            example[tool],
 			DisableFlagParsing: true,
 			RunE: func(cmd *cobra.Command, args []string) error {
+				if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+					return cmd.Help()
+				}
 				root := ""
 				if len(args) > 1 && args[0] == "--root" {
 					root, args = args[1], args[2:]
@@ -46,6 +52,21 @@ the installed ` + tool + `; so the program may stand in front of it in PATH
 		})
 	}
 	return cmds
+}
+
+// indented puts words on lines of 76 columns at most.
+func indented(words []string) string {
+	var b strings.Builder
+	column := 0
+	for _, w := range words {
+		if column == 0 || column+1+len(w) > 76 {
+			b.WriteString("\n   ")
+			column = 3
+		}
+		b.WriteString(" " + w)
+		column += 1 + len(w)
+	}
+	return b.String()[1:] + "\n"
 }
 
 func runModule(ctx context.Context, tool, root string, args []string) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -122,6 +123,9 @@ func (s *Shell) load(ctx context.Context, f *flags, p *parameters) int {
 	}
 	if !quiet {
 		s.say(got.Log, verbose)
+	}
+	if name := p.alias(); name != "" && len(got.Bonds) > 0 && !slices.Contains(got.Bonds, name) {
+		return s.loaded(ctx, c, f, p) // the bond that was asked for is another one
 	}
 	return 0
 }

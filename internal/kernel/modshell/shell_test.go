@@ -60,6 +60,9 @@ func (f *fake) LoadModule(_ context.Context, req control.ModuleRequest) (control
 	}
 	f.loaded = true
 	var got control.ModuleAnswer
+	for i := range m.Bonds {
+		got.Bonds = append(got.Bonds, fmt.Sprint("bond", i))
+	}
 	for _, l := range m.Log {
 		got.Log = append(got.Log, control.LogLine{Level: slog.Level(l.Level), Text: l.Text})
 	}
@@ -167,6 +170,10 @@ func TestModprobe(t *testing.T) {
 	f.want("modprobe -o bond2 bonding mode=1", 0, "", "load miimon=100 mode=1; bond1: miimon=100 mode=4 mode=1", "create bond2 miimon=100 mode=1")
 	f.want("modprobe --remove --verb bond0", 0, "rmmod bonding\n", "unload")
 	f.want("modprobe -n -r -v bonding", 0, "rmmod bonding\n")
+	f.want("modprobe bond1", 0, "", "load miimon=100 mode=4", "create bond1 miimon=100 mode=4")
+	f.loaded = false
+	f.want("modprobe bond1 max_bonds=2", 0, "", "load miimon=100 mode=4 max_bonds=2")
+	f.loaded = false
 	f.want("modprobe --show-depends bond1", 0, "insmod bonding.ko miimon=100 mode=4\n")
 	f.want("modprobe -n bonding mode=9", 1, "modprobe: ERROR: could not insert 'bonding': Invalid argument\nbonding: Error: Invalid bonding mode \"9\"\n")
 	f.refuse = &control.Error{Message: "bond0: OpenTAP: no such device", Errno: unix.ENODEV}
