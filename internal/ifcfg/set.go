@@ -43,6 +43,9 @@ func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) 
 	if err != nil {
 		return nil, err
 	}
+	if len(global) > maxFile {
+		global = nil
+	}
 	s := &Set{
 		Dir: dir, modules: modules, global: parseFile(path.Join(path.Dir(dir), "network"), "network", global),
 		notAtBoot: "ONBOOT=no", makes: "TYPE=Bond, BONDING_OPTS, or MASTER in a slave's file",

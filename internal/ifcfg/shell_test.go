@@ -75,3 +75,18 @@ func FuzzParse(f *testing.F) {
 		parseFile("f", "eth0", data).slave()
 	})
 }
+
+// A file of nothing but openings leads the parser no deeper than it can go.
+func TestDeepFilesEnd(t *testing.T) {
+	for _, s := range []string{"A=$(", "A=\"$(", "(", "{ ", "A=${A:-", "if ", "A=$((", "A=`", "! ", "A=(", "A[", "x() { "} {
+		f := parseFile("f", "bond0", []byte(strings.Repeat(s, maxFile/len(s))))
+		if len(f.mistakes) == 0 || len(f.Settings) > 0 {
+			t.Errorf("%q: %d settings, %v", s, len(f.Settings), f.mistakes)
+		}
+	}
+	f := parseFile("f", "bond0", []byte(strings.Repeat("A=1\nB=\n", maxFile/7)))
+	f.bond("bond0", nil)
+	if len(f.mistakes) > 0 || f.Get("A").Value != "1" {
+		t.Error(f.mistakes)
+	}
+}

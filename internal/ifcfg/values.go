@@ -80,13 +80,13 @@ func (f *File) addresses4() []Address {
 
 // last are the settings that count, in the order they stand.
 func (f *File) last() []Setting {
+	at := map[string]int{}
+	for i, s := range f.Settings {
+		at[s.Key] = i
+	}
 	var out []Setting
 	for i, s := range f.Settings {
-		overridden := false
-		for _, later := range f.Settings[i+1:] {
-			overridden = overridden || later.Key == s.Key
-		}
-		if !overridden {
+		if at[s.Key] == i {
 			out = append(out, s)
 		}
 	}
