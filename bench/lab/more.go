@@ -1,10 +1,12 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // MoreMAC is the address of the eth0 of host i that AddHosts made:
@@ -17,7 +19,7 @@ func MoreAddr(i int) netip.Prefix {
 }
 
 // AddHosts puts n more hosts, at most 100, behind the switch br0, each in a
-// namespace of its own with eth0. They end with the lab. It is to be called
+// namespace of its own with eth0, open both ways. They end with the lab. It is to be called
 // once.
 func (l *Lab) AddHosts(n int) ([]*Host, error) {
 	for i := range n {
@@ -33,6 +35,14 @@ func (l *Lab) AddHosts(n int) ([]*Host, error) {
 		}
 		if err := errors.Join(l.peerOffloads(port), l.peerOffloads(host),
 			addPort(l.Switch, port.name, 0), h.Up(host.name), h.Assign(host.name, MoreAddr(i))); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for i, h := range l.more {
+		port := end{host: l.Switch, name: fmt.Sprintf("m%d", i)}
+		if err := errors.Join(awaitOpen(ctx, port), awaitOpen(ctx, end{host: h, name: "eth0"})); err != nil {
 			return nil, err
 		}
 	}

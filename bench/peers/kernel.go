@@ -170,7 +170,7 @@ func (k *Kernel) Run(ctx context.Context, format string, args ...any) (string, e
 
 // answer reads up to the line that ends a command's output.
 func (k *Kernel) answer(ctx context.Context) (status, said string, err error) {
-	limit := time.Now().Add(30 * time.Second)
+	limit := time.Now().Add(2 * time.Minute)
 	if t, ok := ctx.Deadline(); ok && t.Before(limit) {
 		limit = t
 	}
