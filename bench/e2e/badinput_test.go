@@ -15,6 +15,7 @@ import (
 
 // Bad input gets one line and ip's exit status, and changes nothing.
 func TestBadInput(t *testing.T) {
+	waits(t)
 	b := newBooth(t)
 	ns := "ip netns exec " + b.ns + " "
 	for _, line := range []string{
@@ -83,6 +84,7 @@ func TestBadInput(t *testing.T) {
 
 // No TUN device, as in a container that isn't given it.
 func TestWithoutDevNetTun(t *testing.T) {
+	waits(t)
 	b := newBooth(t)
 	out, err := b.try("ip netns exec " + b.ns + " unshare -m sh -c 'mount -t tmpfs none /dev/net && ip link add bond0 type bond'")
 	if err == nil || !strings.Contains(out, "/dev/net/tun: no such file or directory") || strings.Count(out, "\n") != 1 {

@@ -143,6 +143,7 @@ func TestReceiveBalancing(t *testing.T) {
 	for _, stubborn := range []bool{false, true} {
 		for cut := range 2 { // the active slave, and another one
 			t.Run(fmt.Sprintf("stubborn=%v-cut=%d", stubborn, cut), func(t *testing.T) {
+				t.Parallel()
 				b := startBalanced(t, 3, 9, "mode balance-alb miimon 100")
 				b.untilEven(2 * time.Second)
 				if stubborn {
@@ -206,7 +207,7 @@ func (b *balanced) fixNeighbours() {
 // each slave carrying its part.
 func TestLoadBalancing(t *testing.T) {
 	t.Parallel()
-	slow := uint64(pick(20, 100)) * 1_000_000 // bit/s
+	slow := uint64(pick(10, 100)) * 1_000_000 // bit/s
 	b := start(t, lab.Topology{Slaves: 2, Wire: true}, "mode balance-tlb miimon 100 xmit_hash_policy layer3+4")
 	for i, bits := range []uint64{slow, 2 * slow} {
 		b.do("ip", "link", "set", b.lab.Link(i).Slave(), "type", "bond_slave", "speed", fmt.Sprint(bits/1_000_000))
@@ -259,6 +260,7 @@ func TestGuestsOnBalanced(t *testing.T) {
 	for _, mode := range []string{"balance-tlb", "balance-alb"} {
 		for _, kind := range []string{"macvlan", "bridge"} {
 			t.Run(mode+"-"+kind, func(t *testing.T) {
+				t.Parallel()
 				b := startBalanced(t, 3, 3, "mode "+mode+" miimon 100")
 				guest := b.guest(kind)
 				ping := func(what string) {
@@ -330,6 +332,7 @@ func (b *balanced) guest(kind string) *lab.Host {
 // TestReceiveBalancingIPv6: what clients send over IPv6 is even as well, and
 // they are heard again after a slave is cut.
 func TestReceiveBalancingIPv6(t *testing.T) {
+	waits(t)
 	b := startBalanced(t, 3, 6, "mode balance-alb miimon 100 alb_ipv6 on")
 	for i, c := range b.clients {
 		b.must(c.Assign("eth0", more6(i)))

@@ -26,6 +26,7 @@ import (
 // deleted under them, or slaves go to a namespace that is deleted. Nothing is
 // left behind, nothing grows, and slaves that are still there are as they were.
 func TestChurn(t *testing.T) {
+	waits(t)
 	c := &churn{served: serve(t, lab.Topology{Slaves: 1}), rnd: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 6))}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -282,8 +283,8 @@ func (c *churn) awake(l netlink.Link) netlink.Link {
 // TestNamespacesVanish: a namespace with a bond in it is deleted at any moment
 // of the bond's making; its daemon ends and nothing holds the namespace.
 func TestNamespacesVanish(t *testing.T) {
+	waits(t)
 	l := benchtest.Build(t, lab.Topology{Slaves: 1})
-	t.Setenv("TAPBOND_RUN", t.TempDir())
 	rnd := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 7))
 	for i := range pick(6, 100) {
 		ns := fmt.Sprintf("tbv%d-%d", os.Getpid(), i)

@@ -18,21 +18,19 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/labtest"
 )
 
 // served is a lab whose host A has a daemon.
 type served struct {
 	bed
-	run    string // where sockets and state are
 	client *control.Client
 }
 
-// serve builds the lab and starts `tapbond daemon ARGS` in A, with a run
-// directory of the test's own.
+// serve builds the lab and starts `tapbond daemon ARGS` in A.
 func serve(t *testing.T, topology lab.Topology, args ...string) *served {
 	t.Helper()
-	s := &served{bed: *newBed(t, topology), run: t.TempDir()}
-	t.Setenv("TAPBOND_RUN", s.run)
+	s := &served{bed: *newBed(t, topology)}
 	s.must(s.lab.A.QuietIPv6())
 	s.must(s.lab.A.Do(func() (err error) {
 		s.client, err = control.NewClient()
@@ -143,10 +141,14 @@ func TestKilledUnderTCP(t *testing.T) {
 			was := s.state()
 
 			streamed := make(chan error, 1)
+			out := int64(600 << 20) // it must outlast the kill
+			if labtest.RaceEnabled {
+				out = 200 << 20
+			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			go func() {
-				_, err := traffic.TCPStream(ctx, traffic.TCPConfig{From: s.lab.A, To: s.lab.B, Listen: netip.AddrPortFrom(ends[0][1], 0), Out: 600 << 20, Back: 1 << 20})
+				_, err := traffic.TCPStream(ctx, traffic.TCPConfig{From: s.lab.A, To: s.lab.B, Listen: netip.AddrPortFrom(ends[0][1], 0), Out: out, Back: 1 << 20})
 				streamed <- err
 			}()
 			s.until("the stream runs", func(st bond.State) bool { return st.Traffic.TxOctets > 20<<20 })
@@ -198,6 +200,7 @@ func (s *served) pingOnce(ctx context.Context) error {
 }
 
 func TestCleanupInsteadOfADaemon(t *testing.T) {
+	waits(t)
 	s := serve(t, lab.Topology{Slaves: 2})
 	s.bond("mode balance-xor miimon 100")
 	if out, err := s.tapbond("cleanup"); err == nil {
@@ -215,13 +218,16 @@ func TestCleanupInsteadOfADaemon(t *testing.T) {
 }
 
 func TestSIGTERM(t *testing.T) {
+	t.Parallel()
 	t.Run("undoes", func(t *testing.T) {
+		waits(t)
 		s := serve(t, lab.Topology{Slaves: 2})
 		s.bond("mode active-backup miimon 100")
 		s.down()
 		s.clean()
 	})
 	t.Run("keeps", func(t *testing.T) {
+		waits(t)
 		s := serve(t, lab.Topology{Slaves: 2}, "--keep")
 		s.bond("mode active-backup miimon 100")
 		s.down()
@@ -239,6 +245,7 @@ func TestSIGTERM(t *testing.T) {
 }
 
 func TestSecondDaemonIsRefused(t *testing.T) {
+	waits(t)
 	s := serve(t, lab.Topology{Slaves: 1})
 	if out, err := s.tapbond("daemon"); err == nil || out != "tapbond: another tapbond serves this network namespace\n" {
 		t.Errorf("%v: %q", err, out)
@@ -250,6 +257,7 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 }
 
 func TestATransientDaemonEndsWithItsLastBond(t *testing.T) {
+	waits(t)
 	s := serve(t, lab.Topology{Slaves: 2}, "--transient")
 	s.bond("mode balance-rr miimon 100")
 	s.must(s.client.Delete(t.Context(), "bond0"))
@@ -259,13 +267,14 @@ func TestATransientDaemonEndsWithItsLastBond(t *testing.T) {
 		t.Error("it stays")
 	}
 	s.clean()
-	if left, _ := filepath.Glob(s.run + "/*"); len(left) > 0 {
+	if left, _ := filepath.Glob(s.client.Dir()); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
 // A daemon must not keep a deleted namespace, and the NICs in it, alive.
 func TestNamespaceDeletedUnderTheDaemon(t *testing.T) {
+	waits(t)
 	s := serve(t, lab.Topology{Slaves: 2})
 	s.bond("mode active-backup miimon 100")
 	if out, err := exec.Command("ip", "netns", "del", s.lab.A.Name).CombinedOutput(); err != nil {
@@ -284,10 +293,11 @@ func TestNamespaceDeletedUnderTheDaemon(t *testing.T) {
 // Whatever became of the state file, the daemon starts, says so, and touches
 // nothing that it can't know.
 func TestBrokenStateFiles(t *testing.T) {
+	waits(t)
 	s := serve(t, lab.Topology{Slaves: 2})
 	s.bond("mode active-backup miimon 100")
 	s.kill()
-	files, _ := filepath.Glob(s.run + "/*/state*.json")
+	files, _ := filepath.Glob(s.client.Dir() + "/state*.json")
 	if len(files) != 2 {
 		t.Fatalf("state files: %v", files)
 	}
@@ -314,7 +324,7 @@ func TestBrokenStateFiles(t *testing.T) {
 	if _, err := s.client.Create(t.Context(), control.CreateRequest{Name: "bond0"}); !errors.Is(err, unix.EEXIST) {
 		t.Errorf("a second bond0: %v", err)
 	}
-	kept, _ := filepath.Glob(s.run + "/*/*.broken.*")
+	kept, _ := filepath.Glob(s.client.Dir() + "/*.broken.*")
 	if len(kept) != 3 {
 		t.Errorf("kept: %v", kept)
 	}
@@ -324,6 +334,7 @@ func TestBrokenStateFiles(t *testing.T) {
 // Killed at any moment of a bond's life, on real interfaces: cleanup leaves the
 // host as it was, and after a takeover so does an end in order.
 func TestKilledAnywhere(t *testing.T) {
+	waits(t)
 	s := serve(t, lab.Topology{Slaves: 2})
 	life := "link add bond0 type bond mode active-backup miimon 100\nlink set eth0 master bond0\nlink set eth1 master bond0\n" +
 		"link set bond0 up\nlink set bond0 type bond active_slave eth1\nlink set eth0 nomaster\nlink set eth0 master bond0\nlink del bond0\n"

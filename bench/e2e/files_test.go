@@ -103,7 +103,7 @@ test ! -e $net/bond0
 `
 
 func TestFilesByTheKernelsRecipes(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	b := newBooth(t)
 	m := b.files()
 	// nobody must be able to get there.
@@ -172,7 +172,7 @@ func (e *exporter) bonding() string {
 }
 
 func TestFilesForNodeExporter(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	b := newBooth(t)
 	e := startExporter(t, b.files().dir+"/sys")
 	tells := func(what, want string) {
@@ -203,7 +203,7 @@ func TestFilesForNodeExporter(t *testing.T) {
 // A killed `tapbond fs` costs the bonds nothing, and what it leaves is put right
 // by the next.
 func TestFilesKilled(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	b := newBooth(t)
 	b.bond("mode active-backup miimon 100")
 	dir := filepath.Join(t.TempDir(), "a folder")
@@ -250,7 +250,7 @@ func TestFilesKilled(t *testing.T) {
 // The files go on over the end of a daemon and the beginning of the next, and
 // nobody hangs with one that hangs.
 func TestFilesOverDaemons(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	b := newBooth(t)
 	b.bond("mode active-backup miimon 100")
 	m := b.files()
@@ -303,7 +303,7 @@ func (b *booth) server() int {
 
 // A deleted namespace isn't kept alive by who shows its files.
 func TestFilesOfADeletedNamespace(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	b := newSpaces(t, "x")
 	ns := b.ns + "x"
 	m := mountFS(t, ns, filepath.Join(t.TempDir(), "files"), b.env)
@@ -317,7 +317,7 @@ func TestFilesOfADeletedNamespace(t *testing.T) {
 
 // The snapshot is what is mounted.
 func TestFilesAsSnapshot(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	b := newBooth(t)
 	b.bond("mode 802.3ad miimon 100")
 	dir := filepath.Join(t.TempDir(), "snapshot")

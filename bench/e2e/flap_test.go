@@ -23,6 +23,7 @@ import (
 func TestFlapping(t *testing.T) {
 	for _, mode := range []string{"active-backup", "balance-xor"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			b := start(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, "mode "+mode+" miimon 100 xmit_hash_policy layer3+4")
 			b.flap(mode, 10, time.Second) // what grows once has grown
 			for _, hz := range []int{1, 10, 100} {

@@ -116,6 +116,7 @@ const bondFile = "DEVICE=bond0\nIPADDR=10.99.0.1\nNETWORK=10.99.0.0\nNETMASK=255
 // TestInterfaceFiles: the files of the articles, ifup, traffic, ifdown, and the
 // NICs are as they were.
 func TestInterfaceFiles(t *testing.T) {
+	t.Parallel()
 	recipes := map[string]struct {
 		files    map[string]string
 		up, down string
@@ -150,7 +151,7 @@ func TestInterfaceFiles(t *testing.T) {
 	}
 	for name, c := range recipes {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			waits(t)
 			m := newMachine(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, c.files)
 			before := m.network()
 			m.ok("cd " + m.root + "; " + c.up)
@@ -172,7 +173,7 @@ func TestInterfaceFiles(t *testing.T) {
 
 // TestIfupOneSlave: a slave's file alone, and a bond that lacks one.
 func TestIfupOneSlave(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	m := newMachine(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, with(map[string]string{"ifcfg-bond0": bondFile + "BONDING_OPTS=\"mode=1 miimon=100\"\n"}))
 	slaves := func() string { return strings.TrimSpace(m.ok("tapbond file bond0 slaves")) }
 	m.ok("ifup --from $FROM eth1")
@@ -199,7 +200,7 @@ func TestIfupOneSlave(t *testing.T) {
 // TestIfupNothingByMistake: every mistake is told with its place, nothing is
 // done, and nothing in a file is run.
 func TestIfupNothingByMistake(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	m := newMachine(t, lab.Topology{Slaves: 2}, with(map[string]string{
 		"ifcfg-bond0":                 bondFile + "BONDING_OPTS=\"mode=7 miimon=100\"\nGATEWAY=10.98.0.1\n",
 		"ifcfg-eth1":                  slaveFile("eth1") + "HWADDR=$(touch RAN)\nTYPE=`touch RAN`\n",
@@ -232,7 +233,7 @@ func TestIfupNothingByMistake(t *testing.T) {
 // TestIfupUndoes: an address that can't be given ends it, and the host is as it
 // was: a NIC in use has its addresses and routes again.
 func TestIfupUndoes(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	m := newMachine(t, lab.Topology{Slaves: 2, SlavesUp: true}, with(map[string]string{
 		"ifcfg-bond0": bondFile + "BONDING_OPTS=\"mode=1 miimon=100\"\nIPV6ADDR=2001:db8::1/64\n",
 	}))
@@ -279,7 +280,7 @@ esac
 // TestIfupDHCP: the installed client is asked, and told to give back; without an
 // answer nothing is left.
 func TestIfupDHCP(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	m := newMachine(t, lab.Topology{Slaves: 2, PeerOffloads: true}, with(map[string]string{
 		"ifcfg-bond0": "DEVICE=bond0\nBOOTPROTO=dhcp\nBONDING_OPTS=\"mode=1 miimon=100\"\n",
 	}))
@@ -313,7 +314,7 @@ func TestIfupDHCP(t *testing.T) {
 
 // TestIfupOthers: an interface of no bond is the system's own ifup's.
 func TestIfupOthers(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	m := newMachine(t, lab.Topology{Slaves: 2}, with(map[string]string{"ifcfg-bond0": bondFile, "ifcfg-eth5": "DEVICE=eth5\nBOOTPROTO=dhcp\n"}))
 	out := m.refused("ifup --from $FROM eth5")
 	if !strings.Contains(out, "ifcfg-eth5 makes neither a bond nor a slave, and there is no other ifup here") {

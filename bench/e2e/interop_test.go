@@ -71,7 +71,7 @@ func (f *foreign) settled(what string, within time.Duration, want ...bool) bond.
 	f.t.Helper()
 	start := time.Now()
 	var st bond.State
-	for {
+	for ; ; pause(f.t, askAgain) {
 		st = f.state()
 		theirs := f.uses()
 		ok := true

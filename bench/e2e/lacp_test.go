@@ -37,6 +37,7 @@ func TestLACPFormat(t *testing.T) {
 
 // LC-02: what is said to nobody.
 func TestLACPStartUp(t *testing.T) {
+	t.Parallel()
 	for _, rate := range []string{"fast", "slow"} {
 		t.Run(rate, func(t *testing.T) {
 			g := startLAG(t, 1, "lacp_rate "+rate)
@@ -68,6 +69,7 @@ func TestLACPStartUp(t *testing.T) {
 
 // LC-03: the handshake, coupled and independent.
 func TestLACPHandshake(t *testing.T) {
+	t.Parallel()
 	for _, coupled := range []string{"on", "off"} {
 		t.Run("coupled_control-"+coupled, func(t *testing.T) {
 			g := startLAG(t, 2, "coupled_control "+coupled)
@@ -102,6 +104,7 @@ func TestLACPHandshake(t *testing.T) {
 
 // LC-04: a partner that never is in sync gets nothing, and gives nothing.
 func TestLACPNoEarlyData(t *testing.T) {
+	t.Parallel()
 	for _, fallback := range []string{"none", "single"} {
 		t.Run(fallback, func(t *testing.T) {
 			g := startLAG(t, 2, "lacp_fallback_delay 0 lacp_fallback "+fallback)
@@ -165,6 +168,7 @@ func TestLACPMaintained(t *testing.T) {
 // LC-07, LC-09, LC-10: a partner that falls silent, and comes back sooner and
 // later.
 func TestLACPShortTimeout(t *testing.T) {
+	t.Parallel()
 	for _, coupled := range []string{"on", "off"} {
 		t.Run("coupled_control-"+coupled, func(t *testing.T) {
 			g := startLAG(t, 2, "coupled_control "+coupled)
@@ -276,7 +280,7 @@ func TestLACPIllegal(t *testing.T) {
 		illegal := g.port(0).Counters.IllegalRx
 		g.must(g.ports[0].Send(f))
 		deadline := time.Now().Add(time.Second)
-		for g.port(0).Counters.IllegalRx != illegal+1 {
+		for ; g.port(0).Counters.IllegalRx != illegal+1; g.pause(askAgain) {
 			if time.Now().After(deadline) {
 				t.Errorf("%s: counted %d", name, g.port(0).Counters.IllegalRx-illegal)
 				break

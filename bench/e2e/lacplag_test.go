@@ -36,7 +36,7 @@ func (g *lag) carrying() []int {
 // come waits until exactly these ports carry traffic.
 func (g *lag) come(when string, within time.Duration, want ...int) {
 	g.t.Helper()
-	for deadline := time.Now().Add(within + grace); ; {
+	for deadline := time.Now().Add(within + grace); ; g.pause(askAgain) {
 		got := g.carrying()
 		if slices.Equal(got, want) {
 			return
@@ -130,6 +130,7 @@ func TestLACPTwoSystems(t *testing.T) {
 
 // LC-28: ad_select.
 func TestLACPSelect(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		policy string
 		change func(g *lag)
@@ -171,6 +172,7 @@ func TestLACPIndividual(t *testing.T) {
 
 // LC-30, LC-31, LC-32: max_links.
 func TestLACPMaxLinks(t *testing.T) {
+	t.Parallel()
 	t.Run("we-decide", func(t *testing.T) {
 		g := startLAG(t, 2, "max_links 1 ad_actor_sys_prio 1")
 		g.do("ip", "link", "set", "eth1", "type", "bond_slave", "actor_port_prio", "100")
@@ -323,6 +325,7 @@ func TestLACPOwnEcho(t *testing.T) {
 
 // A partner in sync that stops collecting gets no more frames.
 func TestLACPPartnerStopsCollecting(t *testing.T) {
+	t.Parallel()
 	for _, coupled := range []string{"on", "off"} {
 		t.Run("coupled_control-"+coupled, func(t *testing.T) {
 			g := startLAG(t, 2, "coupled_control "+coupled)
@@ -405,7 +408,7 @@ func TestLACPCarrier(t *testing.T) {
 
 func (g *lag) carrier(up bool) {
 	g.t.Helper()
-	for deadline := time.Now().Add(time.Second); g.state().Carrier != up; {
+	for deadline := time.Now().Add(time.Second); g.state().Carrier != up; g.pause(askAgain) {
 		if time.Now().After(deadline) {
 			g.t.Errorf("carrier is %v", !up)
 			return

@@ -50,10 +50,17 @@ var (
 // active is the state of a partner's port that wants to be in a LAG.
 const active = partner.Activity | partner.Timeout | partner.Aggregate | partner.Sync
 
-// startLAG starts a bond with so many slaves whose partner doesn't speak yet.
+// startLAG starts a bond with so many slaves whose partner doesn't speak yet,
+// for a test that runs beside others.
 func startLAG(t *testing.T, slaves int, options string) *lag {
 	t.Helper()
-	t.Parallel()
+	waits(t)
+	return startLoneLAG(t, slaves, options)
+}
+
+// startLoneLAG is startLAG for a test that has the machine to itself.
+func startLoneLAG(t *testing.T, slaves int, options string) *lag {
+	t.Helper()
 	g := &lag{bed: newBed(t, lab.Topology{Slaves: slaves, Switch: lab.NoSwitch, Wire: true, PeerOffloads: true})}
 	l := g.lab
 	g.began = traffic.Now()
@@ -330,7 +337,7 @@ func (g *lag) port(i int) *bond.ADPort {
 // whys waits until slave i gives a reason.
 func (g *lag) whys(i int, why string, within time.Duration) {
 	g.t.Helper()
-	for deadline := time.Now().Add(within + grace); ; {
+	for deadline := time.Now().Add(within + grace); ; g.pause(askAgain) {
 		p := g.port(i)
 		if string(p.Why) == why {
 			return

@@ -154,6 +154,7 @@ func TestLAGFailover(t *testing.T) {
 // TestLAGSilentLoss: both ends keep their carrier, but nothing arrives. At the
 // fast rate a link is given up three seconds after the last word, never earlier.
 func TestLAGSilentLoss(t *testing.T) {
+	waits(t)
 	p := startPair(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, "lacp_rate fast", "lacp_rate fast")
 	p.must(p.lab.Link(1).Drop(lab.Both))
 	for _, b := range []*bed{p.bed, p.peer} {
@@ -292,6 +293,7 @@ func isLACP() []bpf.Instruction {
 // TestLAGPartnerRestarts: the peer is killed with all that the kernel keeps, and
 // another process goes on; then it ends for good and one begins anew.
 func TestLAGPartnerRestarts(t *testing.T) {
+	waits(t)
 	p := startPair(t, lab.Topology{Slaves: 2, PeerOffloads: true}, "lacp_rate fast", "lacp_rate fast")
 	p.peer.stop()
 	st := p.until("nothing carries traffic to a partner that has said goodbye", func(st bond.State) bool { return !st.Slaves[0].Carries && !st.Slaves[1].Carries })

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/tapbond/tapbond/bench/benchtest"
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/labtest"
 )
 
@@ -37,6 +37,10 @@ func build(m *testing.M) int {
 	if labtest.RaceEnabled {
 		os.Setenv("GORACE", "atexit_sleep_ms=0") // else each command would take a second more
 		args = append(args, "-race")
+	}
+	if err := turns(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	if out, err := exec.Command("go", append(args, "../../cmd/tapbond")...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
@@ -63,6 +67,7 @@ type bed struct {
 	host *lab.Host
 	macs func(i int) net.HardwareAddr // of the host's ethI
 	proc *lab.Process
+	api  *control.Client // made by state
 }
 
 // start builds the lab, runs `tapbond run bond0 OPTIONS slaves eth0 …` in A
@@ -72,6 +77,9 @@ func start(t *testing.T, topology lab.Topology, options string) *bed {
 	b := newBed(t, topology)
 	b.launch(options)
 	b.must(b.lab.AssignBoth("bond0", "eth0"))
+	for _, k := range b.lab.Links() {
+		b.must(k.AwaitOpen(t.Context()))
+	}
 	b.must(b.lab.AwaitSilence(t.Context(), 100*time.Millisecond))
 	return b
 }
@@ -163,19 +171,28 @@ func (b *bed) do(args ...string) {
 	}
 }
 
+// state asks from this process: one more for each question would be the most of
+// what a test does that waits for something.
 func (b *bed) state() bond.State {
 	b.t.Helper()
-	out, err := b.tapbond("show", "-j", "bond0")
+	if b.api == nil {
+		b.must(b.host.Do(func() (err error) {
+			b.api, err = control.NewClient()
+			return err
+		}))
+	}
+	st, err := b.api.Bond(b.t.Context(), "bond0")
 	b.must(err)
-	var states []bond.State
-	b.must(json.Unmarshal([]byte(out), &states))
-	return states[0]
+	return st
 }
+
+// askAgain is how long a test waits before it asks a bond's state again.
+const askAgain = 5 * time.Millisecond
 
 // until polls the state for what must come about.
 func (b *bed) until(what string, ok func(bond.State) bool) bond.State {
 	b.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(10 * time.Second); ; pause(b.t, askAgain) {
 		st := b.state()
 		if ok(st) {
 			return st

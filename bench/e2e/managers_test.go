@@ -87,11 +87,11 @@ func (s *served) flap(k *lab.Link) {
 // dhcpcd puts an address on every NIC that comes up, but not on a slave; on one
 // that was released it does again.
 func TestDhcpcdLeavesSlavesAlone(t *testing.T) {
+	waits(t)
 	if _, err := exec.LookPath("dhcpcd"); err != nil {
 		labtest.Lack(t, "dhcpcd")
 	}
-	s := &served{bed: *newBed(t, lab.Topology{Slaves: 1}), run: t.TempDir()}
-	t.Setenv("TAPBOND_RUN", s.run)
+	s := &served{bed: *newBed(t, lab.Topology{Slaves: 1})}
 	s.must(s.lab.A.Do(func() (err error) {
 		s.client, err = control.NewClient()
 		return err

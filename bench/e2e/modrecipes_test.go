@@ -160,7 +160,7 @@ func contains(t *testing.T, text string, want ...string) {
 const pinged = "ping -q -c 10 -i 0.02 -w 10 "
 
 func TestRecipeRoundRobin(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	c := cook(t, lab.Topology{Slaves: 2})
 	c.address("10.1.1.29/24")
 	c.sh(`
@@ -208,7 +208,7 @@ func TestRecipeOptionsByAlias(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string]string{"bond0": "modprobe.conf", "bonding": "modprobe.d/bonding.conf"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			waits(t)
 			c := cook(t, lab.Topology{Slaves: 2})
 			c.address("192.168.1.1/24")
 			c.file(file, "# bonding\nalias bond0 bonding\noptions bond0 miimon=100 mode=1\n")
@@ -229,7 +229,7 @@ ifenslave bond0 eth0 eth1
 }
 
 func TestRecipeARPMonitoring(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	c := cook(t, lab.Topology{Slaves: 2, Switch: lab.PerSlaveSwitch})
 	c.address("192.168.1.1/24")
 	c.sh(`
@@ -265,7 +265,7 @@ func (c *cookbook) await(line string) {
 }
 
 func TestRecipeMaxBonds(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	c := cook(t, lab.Topology{Slaves: 3})
 	c.sh("modprobe bonding mode=1 miimon=100 max_bonds=3")
 	for i := range 3 {
@@ -283,7 +283,7 @@ func TestRecipeMaxBonds(t *testing.T) {
 // The kernel loads the module with the first bond, and so with the options of
 // modprobe's configuration.
 func TestFirstBondHasModprobesOptions(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	c := cook(t, lab.Topology{Slaves: 1})
 	c.file("modprobe.d/bonding.conf", "options bonding mode=1 miimon=250 max_bonds=4\n")
 	out := c.sh("ip link add bond5 type bond; ip link add bond6 type bond miimon 50; ip -d link show bond5; ip -d link show bond6; ip -br link show type bond | wc -l")
@@ -302,7 +302,7 @@ func TestFirstBondHasModprobesOptions(t *testing.T) {
 
 // A loaded module without a bond stays, in another daemon too.
 func TestModuleWithoutBonds(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	c := cook(t, lab.Topology{Slaves: 1})
 	c.sh("modprobe bonding max_bonds=0 mode=5")
 	pids, err := c.host.Processes()
@@ -333,7 +333,7 @@ var unguarded = regexp.MustCompile(`(?m)^modprobe: .*/systemd\.conf:.*\n`)
 // What the commands answer, and their statuses; modprobe's own where there is
 // one are those of kmod 30.
 func TestModuleCommandsAnswers(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	c := cook(t, lab.Topology{Slaves: 2})
 	c.file("modprobe.d/bonding.conf", "alias bond0 bonding\nalias bond1 bonding\noptions bonding miimon=200\noptions bond1 mode=6\n")
 	for script, want := range map[string]string{
@@ -391,7 +391,7 @@ func TestModuleCommandsAnswers(t *testing.T) {
 }
 
 func TestIfenslaveAnswers(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	c := cook(t, lab.Topology{Slaves: 2, SlavesUp: true})
 	c.fails("ifenslave bond0 eth0", 1)
 	c.sh("modprobe bonding mode=1 miimon=100")

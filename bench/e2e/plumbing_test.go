@@ -34,7 +34,7 @@ func (b *booth) flags(dev string) string {
 // TestAddressLists: what is received for the bond is received on its slaves, and
 // no longer when they leave it, whichever of them is active then.
 func TestAddressLists(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	const guest, group = "02:00:00:00:00:77", "33:33:00:00:12:34"
 	b := newBooth(t)
 	b.bond("mode active-backup miimon 100")
@@ -72,7 +72,7 @@ func TestAddressLists(t *testing.T) {
 // TestSlowProtocolsGroup: in 802.3ad a slave receives LACP's group while the bond
 // is up.
 func TestSlowProtocolsGroup(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	const lacp = "01:80:c2:00:00:02"
 	b := newBooth(t)
 	b.bond("mode 802.3ad miimon 100")
@@ -87,7 +87,7 @@ func TestSlowProtocolsGroup(t *testing.T) {
 // TestSeveralBonds: two bonds side by side, one of them renamed and given
 // another MTU and address while the other goes on.
 func TestSeveralBonds(t *testing.T) {
-	t.Parallel()
+	waits(t)
 	b := newBooth(t)
 	ip := func(line string) string { b.t.Helper(); return b.sh("ip -n " + b.ns + " " + line) }
 	for i, mode := range []string{"active-backup", "balance-xor"} {

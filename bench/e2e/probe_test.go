@@ -42,6 +42,7 @@ func TestSilentLoss(t *testing.T) {
 		"ns_ip6_target fd99::2 arp_validate all",
 	} {
 		t.Run(options, func(t *testing.T) {
+			t.Parallel()
 			b := probed(t, lab.Topology{Slaves: 2, Wire: true}, "mode active-backup arp_interval 100 arp_missed_max 2 "+options)
 			var took []time.Duration
 			for range pick(4, 50) {
@@ -72,6 +73,7 @@ func TestNoFalseAlarm(t *testing.T) {
 	}
 	for _, validate := range []string{"none", "all"} {
 		t.Run(validate, func(t *testing.T) {
+			t.Parallel()
 			b := probed(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, "mode active-backup arp_interval 100 arp_missed_max 2 arp_ip_target 10.99.0.2 arp_validate "+validate)
 			before := b.until("both are up", allUp)
 			seconds := pick(10, 600)
@@ -104,7 +106,8 @@ func TestNoFalseAlarm(t *testing.T) {
 // TestTargetInVLANs: a target that is said to be behind two tags is asked with
 // them, and counts while it answers.
 func TestTargetInVLANs(t *testing.T) {
-	b := probed(t, lab.Topology{Slaves: 2, Wire: true}, "mode active-backup arp_interval 100 arp_ip_target 10.99.0.77[10/20] arp_validate all")
+	waits(t)
+	b := probed(t, lab.Topology{Slaves: 2, Wire: true}, "mode active-backup arp_interval 250 arp_ip_target 10.99.0.77[10/20] arp_validate all")
 	c, err := traffic.ListenFrames(b.lab.B, "eth0", nil)
 	b.must(err)
 	var wg sync.WaitGroup
@@ -153,13 +156,15 @@ func answerTagged(t *testing.T, c *traffic.FrameConn) {
 // TestTargetOfAStackedDevice: the address that targets are asked from is on a
 // bridge or a macvlan on the bond.
 func TestTargetOfAStackedDevice(t *testing.T) {
+	t.Parallel()
 	for kind, lines := range map[string][]string{
 		"bridge":  {"link add br9 type bridge", "link set bond0 master br9", "link set br9 up", "addr add 10.98.0.1/24 dev br9"},
 		"macvlan": {"link add link bond0 name br9 type macvlan mode bridge", "link set br9 up", "addr add 10.98.0.1/24 dev br9"},
 	} {
 		t.Run(kind, func(t *testing.T) {
+			waits(t)
 			b := newBed(t, lab.Topology{Slaves: 2, Wire: true})
-			b.launch("mode active-backup arp_interval 100 arp_ip_target 10.98.0.2 arp_validate all")
+			b.launch("mode active-backup arp_interval 250 arp_ip_target 10.98.0.2 arp_validate all")
 			b.must(b.lab.B.Assign("eth0", netip.MustParsePrefix("10.98.0.2/24")))
 			b.until("nothing is up", func(st bond.State) bool { return !st.Carrier }) // no address, no answer that counts
 			t.Cleanup(func() { b.ip("link del br9") })                                // before the bond goes
@@ -168,7 +173,7 @@ func TestTargetOfAStackedDevice(t *testing.T) {
 			}
 			b.until("both are up", allUp)
 			failed := b.state().Failovers
-			pause(t, 500*time.Millisecond)
+			pause(t, time.Second)
 			if st := b.state(); st.Failovers != failed || !allUp(st) {
 				t.Errorf("%+v", st)
 			}

@@ -83,7 +83,7 @@ func (r *rig) within(limit time.Duration, what string, ok func() bool) {
 	if labtest.RaceEnabled {
 		limit += 2 * time.Second
 	}
-	pace := time.NewTicker(limit / 200) // each question is a process
+	pace := time.NewTicker(max(limit/200, 50*time.Millisecond)) // each question is a process
 	defer pace.Stop()
 	for deadline := time.Now().Add(limit); !ok(); <-pace.C {
 		if time.Now().After(deadline) {
@@ -164,6 +164,7 @@ func TestSelftestLACPSelect(t *testing.T) {
 // TestSelftestLACPStrict is bond_lacp_strict.sh: with lacp_strict the carrier takes
 // ports that collect and distribute, without it links that are up.
 func TestSelftestLACPStrict(t *testing.T) {
+	t.Parallel()
 	for _, strict := range []bool{false, true} {
 		t.Run(map[bool]string{false: "off", true: "on"}[strict], func(t *testing.T) { strictCarrier(t, strict) })
 	}

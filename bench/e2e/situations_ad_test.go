@@ -66,7 +66,7 @@ func (b *booth) mutePartner(name, options string, cables ...int) {
 
 func adPair(name, options, partner string, rate lacp.Bits) func(*testing.T) {
 	return func(t *testing.T) {
-		t.Parallel()
+		waits(t)
 		b := newLAG(t)
 		b.partner("br0"+switchAddress, partner, 0, 1)
 		b.bond("mode 802.3ad miimon 100 " + options)
@@ -88,24 +88,25 @@ func adPair(name, options, partner string, rate lacp.Bits) func(*testing.T) {
 }
 
 func TestSituationsOfLACP(t *testing.T) {
+	t.Parallel()
 	t.Run("fast", adPair("ad-fast", "lacp_rate fast xmit_hash_policy encap3+4", "lacp_rate fast", lacp.ShortTimeout))
 	t.Run("slow", adPair("ad-slow", "ad_select bandwidth ad_actor_sys_prio 100 ad_actor_system 02:aa:00:00:00:01 ad_user_port_key 33 min_links 2", "", 0))
 	t.Run("passive", func(t *testing.T) {
-		t.Parallel()
+		waits(t)
 		b := newLAG(t)
 		b.partner("br0"+switchAddress, "lacp_rate fast", 0, 1)
 		b.bond("mode 802.3ad miimon 100 lacp_active off")
 		b.snap("ad-passive-up", settled("eth0", "eth1")...)
 	})
 	t.Run("passive fast", func(t *testing.T) {
-		t.Parallel()
+		waits(t)
 		b := newLAG(t)
 		b.partner("br0"+switchAddress, "lacp_rate fast", 0, 1)
 		b.bond("mode 802.3ad miimon 100 lacp_rate fast lacp_active off")
 		b.snap("pcap-lacp-passive", settled("eth0", "eth1")...)
 	})
 	t.Run("no partner", func(t *testing.T) {
-		t.Parallel()
+		waits(t)
 		b := newBooth(t)
 		b.silent = lacpLines
 		b.bond("mode 802.3ad miimon 100")
@@ -114,9 +115,10 @@ func TestSituationsOfLACP(t *testing.T) {
 		b.snap("ad-nopartner-early", portDiff{slave: "eth0", actor: alone}, portDiff{slave: "eth1", actor: alone})
 	})
 	t.Run("flap", func(t *testing.T) {
+		t.Parallel()
 		for _, rate := range []string{"fast", "slow"} {
 			t.Run(rate, func(t *testing.T) {
-				t.Parallel()
+				waits(t)
 				b := newLAG(t)
 				b.partner("br0"+switchAddress, "lacp_rate "+rate, 0, 1)
 				b.bond("mode 802.3ad miimon 100 lacp_rate " + rate)

@@ -7,9 +7,10 @@ import (
 
 // TestSituationsBalanced: what the driver shows in balance-tlb and balance-alb.
 func TestSituationsBalanced(t *testing.T) {
+	t.Parallel()
 	t.Run("tlb", pair("tlb", "mode balance-tlb miimon 100"))
 	t.Run("alb", func(t *testing.T) {
-		t.Parallel()
+		waits(t)
 		b := newBooth(t)
 		b.expect = strings.NewReplacer(lowerDown...)
 		b.bond("mode balance-alb miimon 100")

@@ -34,6 +34,7 @@ func pcap(frames [][]byte) []byte {
 // TestTsharkReadsOurs: a dissector that isn't ours finds nothing to say about
 // our LACPDUs and Marker Responses, and reads in them what we mean.
 func TestTsharkReadsOurs(t *testing.T) {
+	waits(t)
 	need(t, "tshark")
 	p := startPair(t, lab.Topology{Slaves: 2, Wire: true}, "lacp_rate fast ad_actor_sys_prio 7 ad_user_port_key 5", "lacp_rate fast")
 	c, err := traffic.ListenFrames(p.lab.Wire, "a1", nil) // what A sends there
