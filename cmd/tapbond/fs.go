@@ -84,7 +84,7 @@ func mounted(cmd *cobra.Command, t *tree.Tree, dir string) error {
 	go func() { left <- daemon.AwaitAbandoned(ctx) }()
 	select {
 	case <-m.Done():
-		return m.Err() // nil: somebody unmounted it
+		return nil // somebody unmounted it
 	case err = <-left:
 	}
 	if closed := m.Close(); err == nil {

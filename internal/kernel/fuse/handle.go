@@ -59,24 +59,3 @@ func (h *handle) readAt(t *tree.Tree, n *node, as tree.Reader, off, size uint64)
 	text := h.text[min(off, uint64(len(h.text))):]
 	return text[:min(size, uint64(len(text)))], 0
 }
-
-// dirents is the part of a folder's list that fits into size octets, from an
-// offset on: the number of the entry.
-func (h *handle) dirents(off, size uint64) []byte {
-	var out []byte
-	for i := off; i < uint64(len(h.entries)); i++ {
-		e := &h.entries[i]
-		room := direntSize + (len(e.Name)+7)&^7
-		if uint64(len(out)+room) > size {
-			break
-		}
-		end := len(out) + room
-		out = encode(out, &direntHeader{Ino: e.ID, Next: i + 1, Namelen: uint32(len(e.Name)), Type: fileType(e.Mode) >> 12})
-		out = append(out, e.Name...)
-		out = append(out, make([]byte, end-len(out))...)
-	}
-	return out
-}
-
-// direntSize is that of direntHeader.
-const direntSize = 24

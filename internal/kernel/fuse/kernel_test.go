@@ -1,12 +1,11 @@
 package fuse
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"sync"
 	"testing"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond"
@@ -15,82 +14,51 @@ import (
 	"github.com/tapbond/tapbond/internal/kernel/tree"
 )
 
-// kernel is the other end of the connection: each request is written whole, each
-// answer read whole.
+// kernel asks a server as the kernel does.
 type kernel struct {
-	t        *testing.T
-	requests chan []byte
-	answers  chan []byte
-	unique   uint64
-	closed   sync.Once
-	takesNot bool // answers are too late
+	t *testing.T
+	s *server
 }
 
-func (k *kernel) Read(p []byte) (int, error) {
-	r, ok := <-k.requests
-	if !ok {
-		return 0, unix.ENODEV
-	}
-	return copy(p, r), nil
-}
-
-func (k *kernel) Write(p []byte) (int, error) {
-	if k.takesNot {
-		return 0, unix.ENOENT
-	}
-	k.answers <- bytes.Clone(p)
-	return len(p), nil
-}
-
-func (k *kernel) unmount() { k.closed.Do(func() { close(k.requests) }) }
-
-// send sends a request that isn't answered.
-func (k *kernel) send(op uint32, node uint64, in any, more string) {
-	h := inHeader{Op: op, Node: node, Unique: k.next(), UID: 1000}
-	msg := encode(nil, &h)
-	if in != nil {
-		msg = encode(msg, in)
-	}
-	k.requests <- append(msg, more...)
-}
-
-func (k *kernel) next() uint64 { k.unique++; return k.unique }
-
-// ask sends a request and returns its answer.
-func (k *kernel) ask(op uint32, node uint64, in any, more string) ([]byte, unix.Errno) {
-	k.t.Helper()
-	k.send(op, node, in, more)
-	msg := <-k.answers
-	var h outHeader
-	body, ok := decode(msg, &h)
-	if !ok || int(h.Len) != len(msg) || h.Unique != k.unique {
-		k.t.Fatalf("answer to request %d: %+v, %d octets", k.unique, h, len(msg))
-	}
-	return body, unix.Errno(-h.Error)
+// user is somebody who isn't root.
+func user(node uint64) fuse.InHeader {
+	return fuse.InHeader{NodeId: node, Caller: fuse.Caller{Owner: fuse.Owner{Uid: 1000}}}
 }
 
 // look looks a path up, name by name.
-func (k *kernel) look(path ...string) (entryOut, unix.Errno) {
+func (k *kernel) look(path ...string) (fuse.EntryOut, fuse.Status) {
 	k.t.Helper()
-	e := entryOut{Node: rootID}
+	e := fuse.EntryOut{NodeId: fuse.FUSE_ROOT_ID}
 	for _, name := range path {
-		body, errno := k.ask(opLookup, e.Node, nil, name+"\x00")
-		if errno != 0 {
-			return e, errno
+		h := user(e.NodeId)
+		e = fuse.EntryOut{}
+		if code := k.s.Lookup(nil, &h, name, &e); code != fuse.OK {
+			return e, code
 		}
-		decode(body, &e)
 	}
-	return e, 0
+	return e, fuse.OK
 }
 
-func (k *kernel) open(node uint64, flags uint32) (uint64, unix.Errno) {
-	body, errno := k.ask(opOpen, node, &openIn{Flags: flags}, "")
-	var out openOut
-	decode(body, &out)
-	if errno == 0 && out.Flags != openDirect {
-		k.t.Errorf("opened with flags %#x", out.Flags)
+func (k *kernel) open(node uint64, flags uint32) (uint64, fuse.Status) {
+	k.t.Helper()
+	var out fuse.OpenOut
+	code := k.s.Open(nil, &fuse.OpenIn{InHeader: user(node), Flags: flags}, &out)
+	if code == fuse.OK && out.OpenFlags != fuse.FOPEN_DIRECT_IO {
+		k.t.Errorf("opened with flags %#x", out.OpenFlags)
 	}
-	return out.Handle, errno
+	return out.Fh, code
+}
+
+// read reads at most 8 octets.
+func (k *kernel) read(node, handle, off uint64) (string, fuse.Status) {
+	k.t.Helper()
+	buf := make([]byte, 8)
+	res, code := k.s.Read(nil, &fuse.ReadIn{InHeader: user(node), Fh: handle, Offset: off, Size: 8}, buf)
+	if code != fuse.OK {
+		return "", code
+	}
+	text, code := res.Bytes(buf)
+	return string(text), code
 }
 
 // oneBond is a bond whose file mode reads what was written to it.
@@ -135,29 +103,13 @@ func (s *oneBond) Create(context.Context, control.CreateRequest) (string, error)
 	return "", unix.EBUSY
 }
 
-// served is a server, run by a kernel that has begun.
+// served is a server of one bond's files.
 func served(t *testing.T) (*kernel, *server, *oneBond) {
 	t.Helper()
-	k := &kernel{t: t, requests: make(chan []byte), answers: make(chan []byte, 1)}
 	src := &oneBond{mode: "balance-rr 0\n"}
-	s, err := newServer(k, tree.New(src, tree.Host{Sys: t.TempDir(), Proc: t.TempDir()}, "6.1.0"))
+	s, err := newServer(tree.New(src, tree.Host{Sys: t.TempDir(), Proc: t.TempDir()}, "6.1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.run() }()
-	t.Cleanup(func() {
-		k.unmount()
-		if err := <-ended; err != nil {
-			t.Errorf("ended with %v", err)
-		}
-	})
-	body, errno := k.ask(opInit, 0, &initIn{Major: major, Minor: 45, Flags: ^uint32(0)}, "")
-	var out initOut
-	if _, ok := decode(body, &out); !ok || errno != 0 || len(body) != 64 || out.Flags != initBigWrites|initParallelDirOps || out.MaxWrite != maxData {
-		t.Fatalf("init: %v %+v", errno, out)
-	}
-	return k, s, src
+	return &kernel{t: t, s: s}, s, src
 }
-
-var _ io.ReadWriter = (*kernel)(nil)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/kernel/tree"
@@ -19,7 +21,6 @@ type Mount struct {
 	made   bool   // the mount point wasn't there before
 	dev    uint64 // of the file system
 	served chan struct{}
-	err    error // why serving ended; valid once served is closed
 	gone   chan struct{}
 	stop   func() // ends the watch that closes gone
 }
@@ -70,15 +71,19 @@ func (m *Mount) prepare() error {
 	return nil
 }
 
-// mount mounts and begins to serve. The connection is closed to programs that
-// this one starts: a daemon must not keep the mount from ending with this
-// process.
+// maxData bounds the octets of one read or write request; the kernel makes
+// several of a longer one. Files of sysfs take and give less.
+const maxData = 1 << 16
+
+// mount mounts and begins to serve. The library would do both, but with a
+// connection that programs this one starts inherit: a daemon must not keep the
+// mount from ending with this process.
 func (m *Mount) mount(t *tree.Tree) error {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("/dev/fuse: %w", err)
 	}
-	srv, err := newServer(device(fd), t)
+	files, err := newServer(t)
 	if err != nil {
 		unix.Close(fd)
 		return err
@@ -88,10 +93,18 @@ func (m *Mount) mount(t *tree.Tree) error {
 		unix.Close(fd)
 		return fmt.Errorf("mount %s: %w", m.dir, err)
 	}
+	srv, err := fuse.NewServer(files, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
+		Name: source, MaxWrite: maxData, DisableXAttrs: true, DisableReadDirPlus: true,
+		Logger: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+	})
+	if err != nil {
+		unix.Close(fd)
+		_ = unix.Unmount(m.dir, unix.MNT_DETACH)
+		return fmt.Errorf("%s: %w", m.dir, err)
+	}
 	go func() {
 		defer close(m.served)
-		defer unix.Close(fd)
-		m.err = srv.run()
+		srv.Serve()
 	}()
 	var st unix.Stat_t
 	if err := unix.Stat(m.dir, &st); err != nil {
@@ -130,17 +143,6 @@ const lookEvery = 500 * time.Millisecond
 
 // Done is closed when the tree is no longer mounted.
 func (m *Mount) Done() <-chan struct{} { return m.gone }
-
-// Err says why the kernel could not be served any more, nil if it can be, or has
-// unmounted.
-func (m *Mount) Err() error {
-	select {
-	case <-m.served:
-		return m.err
-	default:
-		return nil
-	}
-}
 
 // Close unmounts. Files that are still open, and copies of the mount in other
 // mount namespaces, go with the process.

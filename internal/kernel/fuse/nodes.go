@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/kernel/tree"
@@ -26,7 +27,7 @@ type nodes struct {
 }
 
 func newNodes(root tree.Entry) *nodes {
-	return &nodes{byID: map[uint64]*node{rootID: {entry: root, lookups: 1}}, born: time.Now()}
+	return &nodes{byID: map[uint64]*node{fuse.FUSE_ROOT_ID: {entry: root, lookups: 1}}, born: time.Now()}
 }
 
 // get returns a node, nil if the kernel shouldn't know it.
@@ -51,7 +52,7 @@ func (ns *nodes) forget(id, lookups uint64) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	n := ns.byID[id]
-	if n == nil || id == rootID {
+	if n == nil || id == fuse.FUSE_ROOT_ID {
 		return
 	}
 	if n.lookups -= min(lookups, n.lookups); n.lookups == 0 {
@@ -70,14 +71,11 @@ func fileType(m fs.FileMode) uint32 {
 	return unix.S_IFREG
 }
 
-func (ns *nodes) attributes(id uint64, e *tree.Entry) attr {
-	sec, nsec := uint64(ns.born.Unix()), uint32(ns.born.Nanosecond())
-	a := attr{
-		Ino: id, Size: uint64(e.Size), Mode: fileType(e.Mode) | uint32(e.Mode.Perm()), Nlink: 1, Blksize: 4096,
-		Atime: sec, Mtime: sec, Ctime: sec, AtimeNsec: nsec, MtimeNsec: nsec, CtimeNsec: nsec,
-	}
+// attributes fills in what stat tells of a node.
+func (ns *nodes) attributes(id uint64, e *tree.Entry, a *fuse.Attr) {
+	a.Ino, a.Size, a.Mode, a.Nlink, a.Blksize = id, uint64(e.Size), fileType(e.Mode)|uint32(e.Mode.Perm()), 1, 4096
 	if e.Mode.IsDir() {
 		a.Nlink = 2
 	}
-	return a
+	a.SetTimes(&ns.born, &ns.born, &ns.born)
 }

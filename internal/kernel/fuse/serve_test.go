@@ -1,56 +1,32 @@
 package fuse
 
 import (
-	"encoding/binary"
-	"io"
 	"testing"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
-
-	"github.com/tapbond/tapbond/internal/kernel/tree"
 )
 
-// The structures are the kernel's, which counts their octets.
-func TestSizes(t *testing.T) {
-	for _, s := range []struct {
-		v    any
-		want int
-	}{
-		{inHeader{}, 40}, {outHeader{}, headerSize}, {initIn{}, 16}, {initOut{}, 64}, {attr{}, 88}, {entryOut{}, 128},
-		{attrOut{}, 104}, {openIn{}, 8}, {openOut{}, 16}, {readIn{}, 40}, {writeOut{}, 8}, {releaseIn{}, 24}, {statfsOut{}, 80},
-		{forgetIn{}, 8}, {batchForgetIn{}, 8}, {forgetOne{}, 16}, {direntHeader{}, direntSize},
-	} {
-		if got := binary.Size(s.v); got != s.want {
-			t.Errorf("%T has %d octets, want %d", s.v, got, s.want)
-		}
-	}
-}
-
-func TestAnOldKernelIsRefused(t *testing.T) {
-	for _, in := range []initIn{{Major: 6, Minor: 40}, {Major: 7, Minor: 30}} {
-		if _, errno := initialize(encode(nil, &in)); errno != unix.EPROTO {
-			t.Errorf("%+v: %v", in, errno)
-		}
-	}
-}
-
 func TestReadsInPiecesFitTogether(t *testing.T) {
-	k, _, src := served(t)
-	mode, errno := k.look("sys", "class", "net", "bond0", "bonding", "mode")
-	if errno != 0 || mode.Attr.Mode != unix.S_IFREG|0o644 || mode.Attr.Size != 4096 || mode.Valid+mode.AttrValid != 0 {
-		t.Fatalf("%v %+v", errno, mode)
+	k, s, src := served(t)
+	mode, code := k.look("sys", "class", "net", "bond0", "bonding", "mode")
+	if code != fuse.OK || mode.Mode != unix.S_IFREG|0o644 || mode.Size != 4096 {
+		t.Fatalf("%v %+v", code, mode)
 	}
-	h, errno := k.open(mode.Node, unix.O_RDONLY)
-	if errno != 0 {
-		t.Fatal(errno)
+	if mode.EntryTimeout()+mode.AttrTimeout() != 0 {
+		t.Error("the kernel may keep it")
+	}
+	h, code := k.open(mode.NodeId, unix.O_RDONLY)
+	if code != fuse.OK {
+		t.Fatal(code)
 	}
 	read := func(off uint64) string {
 		t.Helper()
-		body, errno := k.ask(opRead, mode.Node, &readIn{Handle: h, Offset: off, Size: 8}, "")
-		if errno != 0 {
-			t.Fatal(errno)
+		text, code := k.read(mode.NodeId, h, off)
+		if code != fuse.OK {
+			t.Fatal(code)
 		}
-		return string(body)
+		return text
 	}
 	if got := read(0); got != "balance-" {
 		t.Errorf("first piece %q", got)
@@ -63,103 +39,94 @@ func TestReadsInPiecesFitTogether(t *testing.T) {
 		t.Errorf("again %q", got)
 	}
 	src.gone = true
-	if _, errno := k.ask(opRead, mode.Node, &readIn{Handle: h, Size: 8}, ""); errno != unix.ENODEV {
-		t.Errorf("when it is gone: %v", errno)
+	if _, code := k.read(mode.NodeId, h, 0); code != fuse.ENODEV {
+		t.Errorf("when it is gone: %v", code)
 	}
-	if _, errno := k.look("sys", "class", "net", "bond0"); errno != unix.ENOENT {
-		t.Errorf("look-up when it is gone: %v", errno)
+	if _, code := k.look("sys", "class", "net", "bond0"); code != fuse.ENOENT {
+		t.Errorf("look-up when it is gone: %v", code)
 	}
-	if _, errno := k.ask(opRelease, mode.Node, &releaseIn{Handle: h}, ""); errno != 0 {
-		t.Error(errno)
-	}
-	if _, errno := k.ask(opRead, mode.Node, &readIn{Handle: h, Size: 8}, ""); errno != unix.EBADF {
-		t.Errorf("of a closed file: %v", errno)
+	s.Release(nil, &fuse.ReleaseIn{Fh: h})
+	if _, code := k.read(mode.NodeId, h, 0); code != fuse.EBADF {
+		t.Errorf("of a closed file: %v", code)
 	}
 }
 
 func TestWrites(t *testing.T) {
-	k, _, src := served(t)
+	k, s, src := served(t)
 	mode, _ := k.look("sys", "class", "net", "bond0", "bonding", "mode")
-	h, errno := k.open(mode.Node, unix.O_WRONLY|unix.O_TRUNC)
-	if errno != 0 {
-		t.Fatal(errno)
+	h, code := k.open(mode.NodeId, unix.O_WRONLY|unix.O_TRUNC)
+	if code != fuse.OK {
+		t.Fatal(code)
 	}
-	if _, errno := k.ask(opSetattr, mode.Node, &setattrIn{Valid: 1 << 3}, ""); errno != 0 {
-		t.Errorf("truncate: %v", errno)
+	truncate := fuse.SetAttrIn{SetAttrInCommon: fuse.SetAttrInCommon{InHeader: user(mode.NodeId), Valid: fuse.FATTR_SIZE}}
+	if code := s.SetAttr(nil, &truncate, &fuse.AttrOut{}); code != fuse.OK {
+		t.Errorf("truncate: %v", code)
 	}
-	body, errno := k.ask(opWrite, mode.Node, &readIn{Handle: h, Offset: 99, Size: 3}, "xor")
-	var out writeOut
-	if decode(body, &out); errno != 0 || out.Size != 3 || src.mode != "xor" {
-		t.Errorf("%v %+v, mode %q", errno, out, src.mode)
+	write := func(text string) (uint32, fuse.Status) {
+		return s.Write(nil, &fuse.WriteIn{InHeader: user(mode.NodeId), Fh: h, Offset: 99, Size: uint32(len(text))}, []byte(text))
 	}
-	if _, errno := k.ask(opWrite, mode.Node, &readIn{Handle: h, Size: 3}, "bad"); errno != unix.EINVAL {
-		t.Errorf("a bad value: %v", errno)
+	if n, code := write("xor"); code != fuse.OK || n != 3 || src.mode != "xor" {
+		t.Errorf("%v, %d octets, mode %q", code, n, src.mode)
 	}
-	if _, errno := k.ask(opWrite, mode.Node, &readIn{Handle: h, Size: 30}, "short"); errno != unix.EINVAL {
-		t.Errorf("less than it says: %v", errno)
+	if _, code := write("bad"); code != fuse.EINVAL {
+		t.Errorf("a bad value: %v", code)
 	}
 	status, _ := k.look("sys", "class", "net", "bond0", "bonding", "mii_status")
-	for flags, want := range map[uint32]unix.Errno{unix.O_RDONLY: 0, unix.O_WRONLY: unix.EACCES, unix.O_RDWR: unix.EACCES} {
-		if _, errno := k.open(status.Node, flags); errno != want {
-			t.Errorf("open %#x of a file that can only be read: %v", flags, errno)
+	for flags, want := range map[uint32]fuse.Status{unix.O_RDONLY: fuse.OK, unix.O_WRONLY: fuse.EACCES, unix.O_RDWR: fuse.EACCES} {
+		if _, code := k.open(status.NodeId, flags); code != want {
+			t.Errorf("open %#x of a file that can only be read: %v", flags, code)
 		}
 	}
 }
 
 func TestRefusals(t *testing.T) {
-	k, _, _ := served(t)
-	for op, want := range map[uint32]unix.Errno{
-		opCreate: unix.EACCES, opMkdir: unix.EPERM, opUnlink: unix.EPERM, opRename2: unix.EPERM, opSymlink: unix.EPERM,
-		25: unix.ENOSYS, 22: unix.ENOSYS, 40: unix.ENOSYS, 999: unix.ENOSYS, // flush, getxattr, poll
+	_, s, _ := served(t)
+	root := user(fuse.FUSE_ROOT_ID)
+	for what, code := range map[string]fuse.Status{
+		"mkdir":  s.Mkdir(nil, &fuse.MkdirIn{InHeader: root}, "x", nil),
+		"unlink": s.Unlink(nil, &root, "x"), "rmdir": s.Rmdir(nil, &root, "x"),
+		"rename": s.Rename(nil, &fuse.RenameIn{InHeader: root}, "x", "y"), "symlink": s.Symlink(nil, &root, "x", "y", nil),
+		"link": s.Link(nil, &fuse.LinkIn{InHeader: root}, "x", nil), "mknod": s.Mknod(nil, &fuse.MknodIn{InHeader: root}, "x", nil),
+		"chmod": s.SetAttr(nil, &fuse.SetAttrIn{SetAttrInCommon: fuse.SetAttrInCommon{InHeader: root, Valid: fuse.FATTR_MODE}}, nil),
 	} {
-		if _, errno := k.ask(op, rootID, nil, "x\x00"); errno != want {
-			t.Errorf("request %d: %v, want %v", op, errno, want)
+		if code != fuse.EPERM {
+			t.Errorf("%s: %v", what, code)
 		}
 	}
-	if _, errno := k.ask(opSetattr, rootID, &setattrIn{Valid: setMode}, ""); errno != unix.EPERM {
-		t.Errorf("chmod: %v", errno)
+	if code := s.Create(nil, &fuse.CreateIn{InHeader: root}, "x", nil); code != fuse.EACCES {
+		t.Errorf("create: %v", code)
 	}
-	if _, errno := k.ask(opGetattr, 12345, nil, ""); errno != unix.ESTALE {
-		t.Errorf("a node nobody looked up: %v", errno)
-	}
-	if _, errno := k.ask(opStatfs, rootID, nil, ""); errno != 0 {
-		t.Errorf("statfs: %v", errno)
+	if code := s.GetAttr(nil, &fuse.GetAttrIn{InHeader: user(12345)}, nil); code != stale {
+		t.Errorf("a node nobody looked up: %v", code)
 	}
 }
 
 // A list is read on at any of its entries.
 func TestFolders(t *testing.T) {
-	k, _, _ := served(t)
+	k, s, _ := served(t)
 	folder, _ := k.look("sys", "class", "net", "bond0", "bonding")
-	body, errno := k.ask(opOpendir, folder.Node, &openIn{}, "")
-	var out openOut
-	if decode(body, &out); errno != 0 {
-		t.Fatal(errno)
+	var out fuse.OpenOut
+	if code := s.OpenDir(nil, &fuse.OpenIn{InHeader: user(folder.NodeId)}, &out); code != fuse.OK {
+		t.Fatal(code)
 	}
-	var names []string
-	for off := uint64(0); ; {
-		body, errno := k.ask(opReaddir, folder.Node, &readIn{Handle: out.Handle, Offset: off, Size: 100}, "")
-		if errno != 0 || len(body) > 100 {
-			t.Fatalf("%v, %d octets", errno, len(body))
+	entries, pieces := 0, 0
+	for off := uint64(0); ; pieces++ {
+		list := fuse.NewDirEntryList(make([]byte, 100), off)
+		if code := s.ReadDir(nil, &fuse.ReadIn{Fh: out.Fh, Offset: off}, list); code != fuse.OK {
+			t.Fatal(code)
 		}
-		if len(body) == 0 {
+		if list.Offset == off {
 			break
 		}
-		for len(body) > 0 {
-			var h direntHeader
-			rest, _ := decode(body, &h)
-			names = append(names, string(rest[:h.Namelen]))
-			body, off = rest[(h.Namelen+7)&^7:], h.Next
-			if h.Type<<12 != unix.S_IFREG {
-				t.Errorf("%s is of type %d", names[len(names)-1], h.Type)
-			}
-		}
+		entries += int(list.Offset - off)
+		off = list.Offset
 	}
-	if len(names) != 38 || names[0] != "active_slave" || names[37] != "xmit_hash_policy" {
-		t.Errorf("%d names: %v", len(names), names)
+	if entries != 38 || pieces < 12 {
+		t.Errorf("%d entries in %d pieces", entries, pieces)
 	}
-	if _, errno := k.ask(opReleasedir, folder.Node, &releaseIn{Handle: out.Handle}, ""); errno != 0 {
-		t.Error(errno)
+	s.ReleaseDir(&fuse.ReleaseIn{Fh: out.Fh})
+	if code := s.ReadDir(nil, &fuse.ReadIn{Fh: out.Fh}, nil); code != fuse.EBADF {
+		t.Errorf("of a closed folder: %v", code)
 	}
 }
 
@@ -176,62 +143,17 @@ func TestForgetting(t *testing.T) {
 		k.look("sys")
 	}
 	proc, _ := k.look("proc")
-	if known() != 3 {
-		t.Errorf("%d nodes", known())
-	}
-	k.send(opForget, sys.Node, &forgetIn{Lookups: 2}, "")
-	k.ask(opStatfs, rootID, nil, "") // forgetting is done in order
+	s.Forget(sys.NodeId, 2)
 	if known() != 3 {
 		t.Errorf("%d nodes, one of them looked up once more", known())
 	}
-	k.send(opBatchForget, 0, &batchForgetIn{Count: 3}, string(encode(encode(encode(nil, &forgetOne{sys.Node, 1}), &forgetOne{proc.Node, 5}), &forgetOne{rootID, 1})))
-	k.ask(opStatfs, rootID, nil, "")
+	s.Forget(sys.NodeId, 1)
+	s.Forget(proc.NodeId, 5)
+	s.Forget(fuse.FUSE_ROOT_ID, 1)
+	s.Forget(12345, 1)
 	if known() != 1 {
 		t.Errorf("%d nodes beside the root", known()-1)
 	}
-	k.takesNot = true
-	k.send(opLookup, rootID, nil, "sys\x00")
-	k.unmount()
-}
-
-// Whatever the kernel says, nothing falls over.
-func FuzzRequests(f *testing.F) {
-	f.Add(uint32(opRead), uint64(rootID), []byte("12345678"))
-	f.Add(uint32(opLookup), uint64(rootID), []byte("sys\x00"))
-	f.Add(uint32(opLookup), uint64(rootID), []byte("proc/net/../x"))
-	f.Add(uint32(opBatchForget), uint64(0), encode(nil, &batchForgetIn{Count: 1 << 31}))
-	f.Add(uint32(opWrite), uint64(rootID), encode(nil, &readIn{Size: 1 << 31}))
-	f.Add(uint32(opReaddir), uint64(rootID), encode(nil, &readIn{Handle: 1, Offset: 1 << 63, Size: 1 << 31}))
-	f.Add(uint32(opInit), uint64(0), []byte{})
-	src := &oneBond{mode: "x\n"}
-	f.Fuzz(func(t *testing.T, op uint32, node uint64, body []byte) {
-		s, err := newServer(answersTo{t}, tree.New(src, tree.Host{Sys: "/nonexistent", Proc: "/nonexistent"}, "6.1.0"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.handles.add(&handle{entries: []tree.Entry{{Name: "a"}, {Name: "bc"}}})
-		bonding, err := s.tree.Find("sys/class/net/bond0/bonding/mode")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.nodes.lookup("sys/class/net/bond0/bonding/mode", bonding)
-		for _, n := range []uint64{node, rootID, bonding.ID} {
-			s.serve(&request{inHeader: inHeader{Op: op, Node: n, Unique: 5}, body: body})
-		}
-	})
-}
-
-// answersTo takes answers that are whole.
-type answersTo struct{ t *testing.T }
-
-func (a answersTo) Read([]byte) (int, error) { return 0, io.EOF }
-
-func (a answersTo) Write(p []byte) (int, error) {
-	var h outHeader
-	if _, ok := decode(p, &h); !ok || int(h.Len) != len(p) || h.Unique != 5 || h.Error > 0 || h.Error < -4095 || h.Error != 0 && len(p) != headerSize {
-		a.t.Errorf("answer %+v in %d octets", h, len(p))
-	}
-	return len(p), nil
 }
 
 func TestTable(t *testing.T) {
