@@ -18,6 +18,7 @@
 //	build.go    sets of other kinds of files
 //	world.go    what is there already
 //	plan.go     from files and world to steps
+//	members.go  which NICs the slaves' files mean
 //	step.go     one step, and its line in ip's words
 //	mistake.go  what is wrong, and where
 package ifcfg

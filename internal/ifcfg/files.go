@@ -12,8 +12,7 @@ import (
 // filePrefix is how the files are called.
 const filePrefix = "ifcfg-"
 
-// maxFile bounds a file, in octets: they have some dozen lines. It bounds how deep
-// the shell parser can be led, too.
+// maxFile bounds a file, in octets: they have some dozen lines.
 const maxFile = 64 << 10
 
 // leftovers are the ends of names of files that editors, packages and people

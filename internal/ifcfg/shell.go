@@ -42,6 +42,10 @@ func parseFile(path, name string, data []byte) *File {
 			return f
 		}
 	}
+	if n := openings(data); n > maxOpenings {
+		f.wrong(Pos{File: path}, "is shell code, which is not run: only KEY=VALUE is read")
+		return f
+	}
 	p := syntax.NewParser(syntax.Variant(syntax.LangBash))
 	for s, err := range p.StmtsSeq(bytes.NewReader(data)) {
 		if err != nil {
@@ -51,6 +55,19 @@ func parseFile(path, name string, data []byte) *File {
 		f.statement(s)
 	}
 	return f
+}
+
+// maxOpenings bounds how deep the parser can be led: it calls itself for what is
+// nested. In assignments there are hardly any.
+const maxOpenings = 256
+
+// openings counts what nesting begins with.
+func openings(data []byte) int {
+	n := bytes.Count(data, []byte("if")) + bytes.Count(data, []byte("while")) + bytes.Count(data, []byte("until"))
+	for _, b := range []byte("([{`!") {
+		n += bytes.Count(data, []byte{b})
+	}
+	return n
 }
 
 func (f *File) at(p syntax.Pos) Pos { return Pos{f.Path, int(p.Line())} }

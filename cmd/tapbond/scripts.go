@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/internal/ifcfg"
+	"github.com/tapbond/tapbond/internal/ifup"
+	"github.com/tapbond/tapbond/internal/ifupdown"
+	"github.com/tapbond/tapbond/internal/modconf"
+	"github.com/tapbond/tapbond/internal/modparam"
+)
+
+// debianFile is where Debian keeps its interfaces.
+const debianFile = "/etc/network/interfaces"
+
+// scriptDirs are where RHEL and SUSE keep their interface files.
+var scriptDirs = []string{"/etc/sysconfig/network-scripts", "/etc/sysconfig/network"}
+
+// scripts is where the files are and what is to be made of them.
+type scripts struct {
+	from, root string
+	asked      bool // by the user, not the usual place
+	dryRun     bool
+	missing    bool
+}
+
+func (s *scripts) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.from, "from", "", "folder of the ifcfg files (default "+scriptDirs[0]+"), or a file like "+debianFile)
+	cmd.Flags().StringVar(&s.root, "root", "", "folder that stands for /: etc/sysconfig, etc/modprobe.d")
+	cmd.Flags().BoolVarP(&s.dryRun, "dry-run", "n", false, "only print what would be done, to be pasted into a shell")
+}
+
+func (s *scripts) missingFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.missing, "without-missing", false, "go on without slaves whose NIC isn't there")
+}
+
+// place completes the folders: the root is what stands in front of the usual
+// path.
+func (s *scripts) place() {
+	s.asked = s.from != "" || s.root != ""
+	if s.from == "" {
+		s.from = filepath.Join(s.root, scriptDirs[0])
+		if _, err := os.Stat(s.from); err != nil {
+			if other := filepath.Join(s.root, scriptDirs[1]); isDir(other) {
+				s.from = other
+			}
+		}
+	}
+	if s.root != "" {
+		return
+	}
+	if abs, err := filepath.Abs(s.from); err == nil {
+		for _, usual := range append(scriptDirs, debianFile) {
+			if root, ok := strings.CutSuffix(abs, usual); ok {
+				s.root = root
+			}
+		}
+	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func (s *scripts) rules() ifcfg.Rules { return ifcfg.Rules{MissingNIC: s.missing} }
+
+// run makes the plan, says what is to be said, and carries it out. nothing is
+// what to say where there is nothing to do.
+func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg.Set, *ifcfg.World) (*ifcfg.Plan, error)) error {
+	if !s.dryRun {
+		if err := privileged(); err != nil {
+			return err
+		}
+	}
+	s.place()
+	ctx := cmd.Context()
+	client, err := daemon.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	set, modErr, err := s.read(ctx, client)
+	if err != nil {
+		return err
+	}
+	w, err := ifup.Look(ctx, client)
+	if err != nil {
+		return err
+	}
+	p, err := plan(set, w)
+	var wrong ifcfg.Mistakes
+	switch {
+	case errors.As(err, &wrong), err == nil && modErr != nil:
+		if modErr != nil {
+			wrong = append(wrong, *modErr)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s\ntapbond: %s: nothing is done\n", wrong.Error(), what)
+		return errSaid
+	case err != nil:
+		return err
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note:", n)
+	}
+	if s.dryRun {
+		for _, step := range p.Steps {
+			fmt.Fprintln(cmd.OutOrStdout(), step)
+		}
+		return nil
+	}
+	if len(p.Steps) == 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: nothing to do: %s\n", what, nothing)
+		return nil
+	}
+	for _, step := range p.Steps {
+		if step.Op == ifcfg.StartDHCP {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: will be asking for an address by DHCP (%s)\n", step.Bond, filepath.Base(step.Command[0]))
+		}
+	}
+	m := &ifup.Machine{Client: client, Start: daemon.Start}
+	return ifup.Apply(ctx, m, p.Steps, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "note:", text) })
+}
+
+// loaded is modprobe's configuration where the module is loaded already: a new
+// bond begins with the parameters it was loaded with.
+type loaded struct {
+	*modconf.Config
+	params []modparam.Param
+}
+
+func (l loaded) Options(string) []modconf.Option {
+	var out []modconf.Option
+	for _, p := range l.params {
+		out = append(out, modconf.Option{Name: p.Name, Value: p.Value, File: "module bonding as it is loaded"})
+	}
+	return out
+}
+
+// read reads the files, and modprobe's configuration beside them. A line in the
+// latter that can't be understood is a mistake among the others.
+func (s *scripts) read(ctx context.Context, client *control.Client) (set *ifcfg.Set, wrong *ifcfg.Remark, err error) {
+	mod, err := modconf.Read(s.root)
+	var line *modconf.Error
+	switch {
+	case errors.As(err, &line):
+		wrong = &ifcfg.Remark{Pos: ifcfg.Pos{File: line.File, Line: line.Line}, Text: line.Text}
+		mod = new(modconf.Config)
+	case err != nil:
+		return nil, nil, err
+	}
+	modules := ifcfg.Modules(mod)
+	switch st, err := client.Module(ctx); {
+	case err == nil && st.Parameters != nil:
+		modules = loaded{mod, st.Parameters}
+	case err != nil && !errors.Is(err, control.ErrNoServer):
+		return nil, nil, err
+	}
+	if info, err := os.Stat(s.from); err == nil && !info.IsDir() {
+		set, err = ifupdown.Read(s.from, s.root, modules)
+		return set, wrong, err
+	}
+	// Where this is a folder, or isn't there, nothing is in it for us.
+	global, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Clean(s.from)), "network"))
+	set, err = ifcfg.Read(os.DirFS(s.from), s.from, global, modules)
+	if errors.Is(err, fs.ErrNotExist) && !s.asked && !isDir(s.from) { // a machine of another kind
+		set, err = ifcfg.Read(new(embed.FS), s.from, nil, modules)
+	}
+	return set, wrong, err
+}
