@@ -18,8 +18,12 @@ const (
 	DuplexUnknown Duplex = 0xff
 )
 
-// speedUnknown is ethtool's SPEED_UNKNOWN.
-const speedUnknown = ^uint32(0)
+// What ethtool calls a speed that isn't known, and the connector of a device that
+// has none, as the driver's bond says it.
+const (
+	speedUnknown = ^uint32(0) // SPEED_UNKNOWN
+	portOther    = 0xff       // PORT_OTHER
+)
 
 // SetCarrier implements Device.
 func (d *device) SetCarrier(up bool) error {
@@ -54,7 +58,7 @@ func (d *device) SetSpeed(mbps uint32, duplex Duplex) error {
 	if mbps == 0 {
 		mbps = speedUnknown
 	}
-	cmd.Speed, cmd.Speed_hi, cmd.Duplex = uint16(mbps), uint16(mbps>>16), uint8(duplex)
+	cmd.Speed, cmd.Speed_hi, cmd.Duplex, cmd.Port = uint16(mbps), uint16(mbps>>16), uint8(duplex), portOther
 	if _, err := e.CmdSet(&cmd, ifi.Name); err != nil {
 		return fmt.Errorf("tap %s: ETHTOOL_SSET: %w", d.name, err)
 	}

@@ -199,6 +199,7 @@ func (b *booth) snap(situation string, diffs ...portDiff) {
 	}
 	b.eventually(situation+"/sysfs", lines(file("sysfs.txt")), b.sysfs)
 	b.eventually(situation+"/device", alike(file("device.txt")), b.files().device)
+	b.eventually(situation+"/ethtool", file("ethtool.txt"), b.ethtool)
 	links := []string{"bond0", "eth0", "eth1"}
 	if !strings.HasPrefix(situation, "empty-") { // one without slaves has an address by chance
 		b.eventually(situation+"/addresses", addresses(file("ip.txt")), func() string {
