@@ -15,7 +15,6 @@ import (
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/labtest"
 	"github.com/tapbond/tapbond/internal/link"
-	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -430,14 +429,6 @@ func TestRequestIsRemembered(t *testing.T) {
 	})
 }
 
-// spyControl looks at what is in force when a frame is sent.
-type spyControl struct {
-	nic.ControlPort
-	look func(frame []byte)
-}
-
-func (c spyControl) Send(frame []byte) error { c.look(frame); return c.ControlPort.Send(frame) }
-
 // When a question leaves, the workers know whose answer it asks for: one that
 // comes at once is heard.
 func TestAnswerFindsWhoWasAsked(t *testing.T) {
@@ -445,20 +436,18 @@ func TestAnswerFindsWhoWasAsked(t *testing.T) {
 	answer := frameOf("02 00 00 00 00 00 02 01 00 00 00 05 08 06 00 01 08 00 06 04 00 02 02 01 00 00 00 05 0a 01 01 05 02 00 00 00 00 00 0a 01 00 09")
 	balanced(t, "mode balance-alb", func(r *rig) {
 		sent := 0
-		r.must(r.b.call(func() {
-			for _, s := range r.b.slaves {
-				s.control = spyControl{s.control, func(frame []byte) {
-					var f policy.Frame
-					if frame[13] != 6 || !f.Decode(answer) {
-						return
-					}
-					sent++
-					if verdict, _ := r.b.snap.Load().balance.rlb.Incoming(&f, new(alb.Exchange)); verdict != alb.Note {
-						t.Errorf("the answer gets verdict %d", verdict)
-					}
-				}}
+		r.sys.mu.Lock()
+		r.sys.sending = func(frame []byte) {
+			var f policy.Frame
+			if frame[13] != 6 || !f.Decode(answer) {
+				return
 			}
-		}))
+			sent++
+			if verdict, _ := r.b.snap.Load().balance.rlb.Incoming(&f, new(alb.Exchange)); verdict != alb.Note {
+				t.Errorf("the answer gets verdict %d", verdict)
+			}
+		}
+		r.sys.mu.Unlock()
 		r.transmit(request)
 		synctest.Wait()
 		expect(t, "requests", sent, 1)

@@ -49,6 +49,7 @@ type fakeSystem struct {
 	wire    *fakeSystem     // the machine at the other ends of the cables, by interface name
 	cut     map[string]bool // cables that lose all, although both ends have carrier
 	sendErr error           // what sending on a control socket answers
+	sending func([]byte)    // sees what is about to leave there; nil for nobody
 	next    int
 }
 
@@ -553,7 +554,11 @@ func (c *fakeControl) Send(frame []byte) error {
 		return err
 	}
 	c.sys.sent = append(c.sys.sent, announcement{slave: c.index, frame: slices.Clone(frame), at: time.Now()})
+	look := c.sys.sending
 	c.sys.mu.Unlock()
+	if look != nil {
+		look(frame)
+	}
 	c.sys.cross(c.index, frame)
 	return nil
 }
