@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/labtest"
@@ -321,9 +322,8 @@ func TestFilesAsSnapshot(t *testing.T) {
 	b := newBooth(t)
 	b.bond("mode 802.3ad miimon 100")
 	dir := filepath.Join(t.TempDir(), "snapshot")
-	for range 2 {
-		b.sh("nsenter --net=/run/netns/" + b.ns + " " + binary + " fs --snapshot " + dir)
-	}
+	snapshot := func() { b.sh("nsenter --net=/run/netns/" + b.ns + " " + binary + " fs --snapshot " + dir) }
+	snapshot()
 	still := &mounted{t: t, dir: dir}
 	live := b.files()
 	// Everybody may read a snapshot: what is root's is not in it.
@@ -331,14 +331,15 @@ func TestFilesAsSnapshot(t *testing.T) {
 		return regexp.MustCompile(`(?m)^(ad_actor_key|ad_partner_key|ad_partner_mac|ad_actor_sys_prio|ad_actor_system|ad_user_port_key):.*$`).
 			ReplaceAllString(m.folder("bond0/bonding", ""), "$1: ")
 	}
-	if want, got := public(live), public(still); want != got {
-		t.Errorf("want %s\ngot %s", want, got)
-	}
-	for _, eth := range []string{"eth0", "eth1"} {
-		if want, got := live.folder(eth+"/bonding_slave", ""), still.folder("bond0/lower_"+eth+"/bonding_slave", ""); want != got {
-			t.Errorf("want %s\ngot %s", want, got)
+	// LACP has its timers: between two looks something may have changed.
+	b.eventually("live -, snapshot +", "", func() string {
+		snapshot() // over the one before
+		diff := cmp.Diff(public(live), public(still))
+		for _, eth := range []string{"eth0", "eth1"} {
+			diff += cmp.Diff(live.folder(eth+"/bonding_slave", ""), still.folder("bond0/lower_"+eth+"/bonding_slave", ""))
 		}
-	}
+		return diff
+	})
 	text, err := os.ReadFile(dir + "/proc/net/bonding/bond0")
 	if err != nil || !strings.Contains(string(text), "\n802.3ad info\n") || strings.Contains(string(text), "details actor lacp pdu") {
 		t.Errorf("%v\n%s", err, text)

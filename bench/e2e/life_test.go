@@ -117,9 +117,7 @@ func TestFollowsTheHost(t *testing.T) {
 	b.until("eth1 is gone", func(st bond.State) bool { return len(st.Slaves) == 1 && st.Active == "" && !st.Carrier })
 	b.must(h.LinkSetUp(link("eth0")))
 	b.until("eth0 is back", func(st bond.State) bool { return st.Active == "eth0" && st.Carrier })
-	if link("bond0").Attrs().OperState != netlink.OperUp {
-		t.Errorf("bond0 is %s", link("bond0").Attrs().OperState)
-	}
+	eventually("the kernel says that bond0 is up", func() bool { return link("bond0").Attrs().OperState == netlink.OperUp })
 }
 
 // TestTAPDeletedEndsTheBond: a TAP deleted by somebody is a bond deleted.
