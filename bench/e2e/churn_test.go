@@ -76,7 +76,15 @@ func (c *churn) nics() {
 		a := netlink.NewLinkAttrs()
 		a.Name, a.HardwareAddr = n, churnMAC(i)
 		peer := fmt.Sprintf("far%d", i)
-		c.must(c.lab.A.Handle.LinkAdd(&netlink.Veth{LinkAttrs: a, PeerName: peer, PeerNamespace: netlink.NsFd(far)}))
+		add := func() error {
+			return c.lab.A.Handle.LinkAdd(&netlink.Veth{LinkAttrs: a, PeerName: peer, PeerNamespace: netlink.NsFd(far)})
+		}
+		err := add()
+		// One that went with a namespace is gone here before it is there.
+		for deadline := time.Now().Add(20 * time.Second); errors.Is(err, unix.EEXIST) && time.Now().Before(deadline); err = add() {
+			pause(c.t, 5*time.Millisecond)
+		}
+		c.must(err)
 		l, err := c.lab.B.Handle.LinkByName(peer)
 		c.must(err)
 		c.must(c.lab.B.Handle.LinkSetUp(l))

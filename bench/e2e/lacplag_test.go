@@ -422,8 +422,8 @@ func TestLACPPortNumberIsStable(t *testing.T) {
 	g.healthy()
 	was := g.ports[0].Other()
 	g.do("release", "bond0", "eth0")
-	at := traffic.Now()
 	g.do("enslave", "bond0", "eth0")
+	at := traffic.Now()
 	g.carries(0, at, 3*time.Second)
 	if is := g.ports[0].Other(); is.Port != was.Port || is.Key != was.Key {
 		t.Errorf("was %s, is %s", was, is)

@@ -115,6 +115,7 @@ func TestTargetInVLANs(t *testing.T) {
 		_ = c.Close()
 		wg.Wait()
 	}
+	b.until("nothing is up", func(st bond.State) bool { return !st.Carrier }) // nobody answers yet
 	wg.Go(func() { answerTagged(t, c) })
 	st := b.until("both are up", allUp)
 	if text, err := b.tapbond("file", "bond0", "arp_ip_target"); err != nil || text != "10.99.0.77[10/20]\n" {
