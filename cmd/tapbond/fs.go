@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,6 +43,9 @@ With --snapshot the same is written to DIR as plain files, which needs no FUSE.`
 			return cobra.ExactArgs(1)(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if every != 0 && (snapshot == "" || every < 0) {
+				return errors.New("--every says how often a snapshot is written")
+			}
 			t, err := newTree()
 			if err != nil {
 				return err

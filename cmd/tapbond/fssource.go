@@ -48,6 +48,8 @@ func (s *fsSource) ReadFiles(ctx context.Context, name string) (map[string]strin
 	return s.client.ReadFiles(ctx, name)
 }
 
+func (s *fsSource) Module(ctx context.Context) (bond.ModuleState, error) { return s.client.Module(ctx) }
+
 func (s *fsSource) SetSysfs(ctx context.Context, name string, opts []option.Assign) error {
 	return s.write(ctx, func() error { return s.client.SetSysfs(ctx, name, opts) })
 }

@@ -97,6 +97,7 @@ func (s *oneBond) SetSysfs(_ context.Context, _ string, o []option.Assign) error
 }
 
 func (s *oneBond) ReadFiles(context.Context, string) (map[string]string, error) { return nil, nil }
+func (s *oneBond) Module(context.Context) (bond.ModuleState, error)             { return bond.ModuleState{}, nil }
 func (s *oneBond) Delete(context.Context, string) error                         { return nil }
 func (s *oneBond) Sync(context.Context) error                                   { return nil }
 func (s *oneBond) Create(context.Context, control.CreateRequest) (string, error) {

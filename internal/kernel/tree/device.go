@@ -99,6 +99,7 @@ func (t *Tree) deviceDir(id, name string, own children, as form) *node {
 type form struct {
 	hidden map[string]bool                   // files the driver's have not
 	text   map[string]func(is string) string // what is read, made of what the real one reads
+	closed map[string]bool                   // files that the driver's devices don't take a write to
 }
 
 // Flags of a device that ours can't have.
@@ -112,6 +113,7 @@ var slaveForm = form{text: map[string]func(string) string{"flags": withFlag(iffS
 // bondForm: the device is a TAP, and doesn't look like one.
 func bondForm(st *bond.State) form {
 	return form{
+		closed: map[string]bool{"carrier": true}, // a TAP's can be set
 		hidden: map[string]bool{"tun_flags": true, "owner": true, "group": true},
 		text: map[string]func(string) string{
 			"flags": withFlag(iffMaster),

@@ -107,6 +107,16 @@ func (d *daemon) Delete(_ context.Context, name string) error {
 	})
 }
 
+func (d *daemon) Module(context.Context) (st bond.ModuleState, err error) {
+	err = d.locked(func() error {
+		if st.Loaded = len(d.states) > 0; st.Loaded {
+			st.Files = map[string]string{"num_grat_arp": "1\n"}
+		}
+		return nil
+	})
+	return st, err
+}
+
 func (d *daemon) Sync(context.Context) error {
 	return d.locked(func() error { d.did = append(d.did, "sync"); return nil })
 }
@@ -146,6 +156,7 @@ func machine(t *testing.T) Host {
 		ln("../../devices/"+dev, "sys/class/net/"+name)
 	}
 	put("sys/devices/virtual/net/bond0/tun_flags", "0x1002\n", 0o444)
+	put("sys/devices/virtual/net/bond0/carrier", "1\n", 0o644)
 	put("sys/devices/virtual/net/bond0/addr_assign_type", "3\n", 0o444)
 	ln("../../../0000:00:01.0", "sys/devices/pci0/0000:00:01.0/net/eth0/device")
 	ln("../../../../virtual/net/vlan5", "sys/devices/pci0/0000:00:01.0/net/eth0/upper_vlan5")

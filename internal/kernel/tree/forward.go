@@ -7,6 +7,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // forward is the real folder of a device, read and written through.
@@ -53,6 +55,9 @@ func (f *forward) file(id, rel string, perm fs.FileMode) *node {
 	}
 	if perm&0o222 != 0 {
 		n.write = func(ctx context.Context, text string) error {
+			if f.as.closed[rel] {
+				return unix.EOPNOTSUPP
+			}
 			if err := f.t.host.write(f.real(rel), text); err != nil {
 				return err
 			}

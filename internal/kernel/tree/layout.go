@@ -2,10 +2,12 @@ package tree
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/kernel/proc"
 )
 
@@ -108,36 +110,47 @@ func (t *Tree) device(v *view, name string) (*node, error) {
 	return t.hostLink("sys/class/net", t.host.netClass(), "/sys/class/net", name), nil
 }
 
-// modules is /sys/module: the driver is there while a daemon serves.
+// modules is /sys/module, with the driver while it is loaded.
 func (t *Tree) modules() *node {
-	// Of the driver's parameters these are the files.
-	driver := fixedDir("sys/module/bonding", children{
-		"initstate": fixed("sys/module/bonding/initstate", "live\n"),
-		"parameters": fixedDir("sys/module/bonding/parameters", children{
-			"num_grat_arp": fixed("sys/module/bonding/parameters/num_grat_arp", "1\n"),
-			"num_unsol_na": fixed("sys/module/bonding/parameters/num_unsol_na", "1\n"),
-		}),
-	})
+	const own = "bonding"
 	rest := t.over("sys/module", filepath.Join(t.host.Sys, "module"), "/sys/module", nil)
 	names := func(v *view) ([]string, error) {
 		all, _ := rest.names(v)
-		all = slices.DeleteFunc(all, func(name string) bool { return name == "bonding" })
-		_, err := v.look()
-		if v.served {
-			all = append(all, "bonding")
+		all = slices.DeleteFunc(all, func(name string) bool { return name == own })
+		driver, err := t.driver()
+		if driver != nil {
+			all = append(all, own)
 		}
 		return all, err
 	}
 	child := func(v *view, name string) (*node, error) {
-		if name != "bonding" {
-			return rest.child(v, name)
+		if name == own {
+			return t.driver()
 		}
-		if _, err := v.look(); !v.served {
-			return nil, err
-		}
-		return driver, nil
+		return rest.child(v, name)
 	}
 	return dir("sys/module", names, child)
+}
+
+// driver is /sys/module/bonding, nil if it isn't loaded.
+func (t *Tree) driver() (*node, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	st, err := t.src.Module(ctx)
+	if errors.Is(err, control.ErrNoServer) || err == nil && !st.Loaded {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	parameters := children{}
+	for name, text := range st.Files {
+		parameters[name] = fixed("sys/module/bonding/parameters/"+name, text)
+	}
+	return dir("sys/module/bonding", nil, nil).with(children{
+		"initstate":  fixed("sys/module/bonding/initstate", "live\n"),
+		"parameters": dir("sys/module/bonding/parameters", nil, nil).with(parameters),
+	}), nil
 }
 
 // masters is /sys/class/net/bonding_masters.

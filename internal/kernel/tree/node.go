@@ -92,9 +92,16 @@ func hash(id string) uint64 {
 	return h.Sum64()>>1 | 2
 }
 
+// fixedDir has the same in it as long as it is there.
 func fixedDir(id string, c children) *node {
-	n := dir(id, c.names, c.child)
+	n := dir(id, nil, nil).with(c)
 	n.always = c
+	return n
+}
+
+// with fills a folder.
+func (n *node) with(c children) *node {
+	n.names, n.child = c.names, c.child
 	return n
 }
 

@@ -22,6 +22,7 @@ type Source interface {
 	// ReadFileOf is ENODEV if the bond's device has another index.
 	ReadFileOf(ctx context.Context, bond string, index int, file string) (string, error)
 	ReadFiles(ctx context.Context, bond string) (map[string]string, error)
+	Module(ctx context.Context) (bond.ModuleState, error)
 	SetSysfs(ctx context.Context, bond string, opts []option.Assign) error
 	// Create starts a daemon where there is none.
 	Create(ctx context.Context, req control.CreateRequest) (string, error)
@@ -53,18 +54,16 @@ const writeTimeout = 30 * time.Second
 // view is the daemon's state as one request to the tree sees it, asked for when
 // it is first needed.
 type view struct {
-	t      *Tree
-	asked  bool
-	bonds  []bond.State
-	served bool
-	err    error
+	t     *Tree
+	asked bool
+	bonds []bond.State
+	err   error
 }
 
 func (v *view) look() ([]bond.State, error) {
 	if !v.asked {
 		v.asked = true
 		v.bonds, v.err = v.t.flights.bonds()
-		v.served = v.err == nil
 		if errors.Is(v.err, control.ErrNoServer) {
 			v.err = nil // as with a module that has no bonds
 		}

@@ -58,7 +58,7 @@ func TestWhatIsWhere(t *testing.T) {
 		"sys/class":        {"net/"},
 		"sys/module":       {"bonding/"},
 		"sys/class/net":    {".keep -> /sys/class/net/.keep", "bond0/", "bonding_masters", "eth0/", "eth1/", "lo -> /sys/class/net/lo"},
-		"sys/class/net/bond0": {"addr_assign_type", "address", "bonding/", "flags", "lower_eth0 -> ../eth0", "lower_eth1 -> ../eth1",
+		"sys/class/net/bond0": {"addr_assign_type", "address", "bonding/", "carrier", "flags", "lower_eth0 -> ../eth0", "lower_eth1 -> ../eth1",
 			"mtu", "statistics/", "uevent"},
 		"sys/class/net/eth0": {"address", "bonding_slave/", "device -> /sys/devices/pci0/0000:00:01.0", "flags", "master -> ../bond0",
 			"mtu", "statistics/", "uevent", "upper_bond0 -> ../bond0", "upper_vlan5 -> ../vlan5"},
@@ -115,6 +115,7 @@ func TestReads(t *testing.T) {
 		"sys/class/net/bond0/addr_assign_type":        "2\n",
 		"sys/class/net/bond0/uevent":                  "DEVTYPE=bond\nINTERFACE=bond0\nIFINDEX=4\n",
 		"sys/class/net/eth0/statistics/rx_packets":    "7\n",
+		"sys/module/bonding/parameters/num_grat_arp":  "1\n",
 		"sys/module/bonding/initstate":                "live\n",
 		"sys/class/net/bond0/bonding/ad_actor_key":    "15\n",
 	} {
@@ -152,6 +153,7 @@ func TestAnswers(t *testing.T) {
 		{"sys/class/net/bond0/bonding/mode", "bad\n", unix.EINVAL},
 		{"sys/class/net/bond0/bonding/mii_status", "up", unix.EACCES},
 		{"sys/class/net/bond0/bonding", "", unix.EISDIR},
+		{"sys/class/net/bond0/carrier", "0", unix.EOPNOTSUPP},
 		{"sys/class/net/bonding_masters", "bond1\n", unix.EPERM},
 		{"sys/class/net/bonding_masters", "+bond0\n", unix.EEXIST},
 		{"sys/class/net/bonding_masters", "+lo\n", unix.EEXIST},
@@ -198,6 +200,9 @@ func TestNoDaemon(t *testing.T) {
 		if name, _, _ := strings.Cut(n, " "); name != want[i] || strings.HasSuffix(n, "/") {
 			t.Errorf("there is %s", n)
 		}
+	}
+	if got := names(t, tr, "sys/module"); len(got) > 0 {
+		t.Errorf("modules: %v", got)
 	}
 	if _, err := tr.Find("sys/module/bonding"); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("the module: %v", err)
