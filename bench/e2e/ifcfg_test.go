@@ -230,24 +230,39 @@ func TestIfupNothingByMistake(t *testing.T) {
 	}
 }
 
-// TestIfupUndoes: an address that can't be given ends it, and the host is as it
-// was: a NIC in use has its addresses and routes again.
+// TestIfupUndoes: what fails on the way ends it, and the host is as it was: a NIC
+// in use has its addresses and routes again.
 func TestIfupUndoes(t *testing.T) {
-	waits(t)
-	m := newMachine(t, lab.Topology{Slaves: 2, SlavesUp: true}, with(map[string]string{
-		"ifcfg-bond0": bondFile + "BONDING_OPTS=\"mode=1 miimon=100\"\nIPV6ADDR=2001:db8::1/64\n",
-	}))
-	m.ok(`ip addr add 10.99.0.77/24 dev eth0; ip addr add 192.0.2.1/24 dev eth1; ip route add default via 10.99.0.2; ip route add 198.51.100.0/24 via 192.0.2.9
-	      ip addr add 2001:db8:1::1/64 dev eth0 nodad; ip -6 route add default via 2001:db8:1::9
-	      echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6`)
-	before := m.network()
-	out := m.refused("ifup --from $FROM bond0")
-	for _, want := range []string{"/ifcfg-bond0:9: address 2001:db8::1/64: permission denied", "what was done is undone"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("%q isn't in\n%s", want, out)
-		}
+	for name, c := range map[string]struct {
+		files        map[string]string
+		prepare, why string
+	}{
+		"an address that can't be given": {
+			files:   map[string]string{"ifcfg-bond0": bondFile + "BONDING_OPTS=\"mode=1 miimon=100\"\nIPV6ADDR=2001:db8::1/64\n"},
+			prepare: "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6",
+			why:     "/ifcfg-bond0:9: address 2001:db8::1/64: permission denied",
+		},
+		"a device that can't be a slave": {
+			files:   map[string]string{"ifcfg-bond0": bondFile + "BONDING_OPTS=\"mode=1 miimon=100\"\n", "ifcfg-tun0": slaveFile("tun0")},
+			prepare: "ip tuntap add tun0 mode tun",
+			why:     "/ifcfg-tun0:1: bond0: (slave tun0): Device type is different from other slaves",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t, lab.Topology{Slaves: 2, SlavesUp: true}, with(c.files))
+			m.ok(`ip addr add 10.99.0.77/24 dev eth0; ip addr add 192.0.2.1/24 dev eth1; ip route add default via 10.99.0.2; ip route add 198.51.100.0/24 via 192.0.2.9
+			      ip addr add 2001:db8:1::1/64 dev eth0 nodad; ip -6 route add default via 2001:db8:1::9; ` + c.prepare)
+			before := m.network()
+			out := m.refused("ifup --from $FROM bond0")
+			for _, want := range []string{c.why, "what was done is undone"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q isn't in\n%s", want, out)
+				}
+			}
+			m.awaitNetwork(before)
+		})
 	}
-	m.awaitNetwork(before)
 }
 
 // awaitNetwork waits until the network is as it was: carriers come when they
