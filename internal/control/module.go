@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -35,7 +36,11 @@ func (s *Server) moduleRoutes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("PUT /v1/module", s.loadModule)
 	mux.HandleFunc("DELETE /v1/module", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, nil, s.engine.UnloadModule(r.Context()))
+		err := s.engine.UnloadModule(r.Context())
+		if err != nil && !errors.Is(err, bond.ErrNotLoaded) {
+			err = &Error{Message: err.Error()} // whatever errno is in it, that isn't why
+		}
+		answer(w, nil, err)
 	})
 }
 

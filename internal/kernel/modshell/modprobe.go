@@ -161,8 +161,8 @@ func (s *Shell) loaded(ctx context.Context, c Client, f *flags, p *parameters) i
 	if f.has("first-time") {
 		return s.complain("modprobe: ERROR: could not insert '%s': Module already in kernel", p.name)
 	}
-	if f.has("verbose") && len(p.line) > 0 {
-		s.complain("modprobe: bonding is loaded already: its parameters stay as they are (`modprobe -r bonding` first)")
+	if f.has("verbose") {
+		s.complain("modprobe: bonding is loaded already, or there is a bond, which means the same: nothing is made and no parameter changes (`modprobe -r bonding` removes all bonds)")
 	}
 	return 0
 }

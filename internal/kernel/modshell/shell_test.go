@@ -164,6 +164,7 @@ func TestModprobe(t *testing.T) {
 	}
 	f.serving, f.loaded = true, true
 	f.want("modprobe bonding mode=1", 0, "", "load miimon=100 mode=1; bond1: miimon=100 mode=4 mode=1")
+	f.want("modprobe -v bonding", 0, "modprobe: bonding is loaded already, or there is a bond, which means the same: nothing is made and no parameter changes (`modprobe -r bonding` removes all bonds)\n", "load miimon=100; bond1: miimon=100 mode=4")
 	f.bonds = []string{"bond0"}
 	f.want("modprobe bond0", 0, "", "load miimon=100; bond1: miimon=100 mode=4")
 	f.want("modprobe bond1", 0, "", "load miimon=100 mode=4", "create bond1 miimon=100 mode=4")
