@@ -125,6 +125,20 @@ func (p *program) reload() {
 	}
 }
 
+// become changes how it behaves from now on.
+func (p *program) become(how func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	how()
+}
+
+// read is how often it read its folder.
+func (p *program) read() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reloads
+}
+
 // has reports whether it would configure the NIC.
 func (p *program) has(nic string) bool {
 	p.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -175,8 +176,11 @@ func (d *dhcpcd) ask(ctx context.Context, nic string) (bool, error) {
 		return false, err
 	}
 	found, err := findInterface(conn, nic)
-	if err != nil {
-		err = fmt.Errorf("%w: %v", errMute, err)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = errMute
+	case err != nil:
+		err = fmt.Errorf("%w: %w", errMute, err)
 	}
 	return found, err
 }

@@ -80,8 +80,11 @@ func (g *Guard) Look(ctx context.Context, nic string) []string {
 	defer cancel()
 	var out []string
 	for _, m := range g.managers {
-		if m.has(ctx, nic) {
+		if m.has(g.asking(ctx, m), nic) {
 			out = append(out, m.name())
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			g.mute(m.name())
 		}
 	}
 	return out
@@ -130,13 +133,7 @@ func (g *Guard) each(ctx context.Context, do func(context.Context, manager) erro
 	defer cancel()
 	var errs []error
 	for _, m := range g.managers {
-		ask := ctx
-		if g.isSilent(m.name()) {
-			var stop context.CancelCauseFunc
-			ask, stop = context.WithCancelCause(ctx)
-			stop(errSilent)
-		}
-		err := do(ask, m)
+		err := do(g.asking(ctx, m), m)
 		if err == nil {
 			continue
 		}
@@ -149,10 +146,16 @@ func (g *Guard) each(ctx context.Context, do func(context.Context, manager) erro
 	return errs
 }
 
-func (g *Guard) isSilent(name string) bool {
+// asking is ctx, at its end already for a manager that isn't to be asked.
+func (g *Guard) asking(ctx context.Context, m manager) context.Context {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Now().Before(g.silent[name])
+	if time.Now().Before(g.silent[m.name()]) {
+		ended, stop := context.WithCancelCause(ctx)
+		stop(errSilent)
+		return ended
+	}
+	return ctx
 }
 
 func (g *Guard) mute(name string) {

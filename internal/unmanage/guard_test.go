@@ -2,6 +2,7 @@ package unmanage
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,8 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/tapbond/tapbond/internal/labtest"
 )
 
 // guarded is a Guard with a bus and folders of the test's own.
@@ -67,13 +66,13 @@ func TestHoldAndFree(t *testing.T) {
 			noErrors(t, g.Hold(t.Context(), h)) // once more: another process took over
 			other := Held{NIC: "eth7", Managers: h.Managers}
 			noErrors(t, g.Hold(t.Context(), other)) // a NIC that it doesn't know
-			reloads := p.reloads
+			reloads := p.read()
 			noErrors(t, g.Free(t.Context(), h, other))
 			if !p.has("eth0") || len(files(t, p.dir)) > 0 {
 				t.Errorf("freed: it has eth0 %v, files %v", p.has("eth0"), files(t, p.dir))
 			}
-			if p.reloads != reloads+1 {
-				t.Errorf("%d reloads for two NICs", p.reloads-reloads)
+			if n := p.read() - reloads; n != 1 {
+				t.Errorf("%d reloads for two NICs", n)
 			}
 		})
 	}
@@ -85,7 +84,7 @@ func TestOtherFilesSayOtherwise(t *testing.T) {
 	t.Parallel()
 	g, address, run := guarded(t)
 	p := networkManager(t, address, run)
-	p.stubborn = true
+	p.become(func() { p.stubborn = true })
 	h := Held{NIC: "eth1", Managers: []string{"NetworkManager"}}
 	for range 2 {
 		noErrors(t, g.Hold(t.Context(), h))
@@ -107,7 +106,8 @@ func TestOtherFilesSayOtherwise(t *testing.T) {
 func TestNetworkdKeepsIt(t *testing.T) {
 	t.Parallel()
 	g, address, run := guarded(t)
-	networkd(t, address, run).stubborn = true
+	p := networkd(t, address, run)
+	p.become(func() { p.stubborn = true })
 	errs := g.Hold(t.Context(), Held{NIC: "eth0", Managers: []string{"systemd-networkd"}})
 	if len(errs) != 1 || !errors.Is(errs[0], errStill) || !strings.HasPrefix(errs[0].Error(), "systemd-networkd: ") {
 		t.Errorf("answered %v", errs)
@@ -120,7 +120,7 @@ func TestSilentManager(t *testing.T) {
 	t.Parallel()
 	g, address, run := guarded(t)
 	p := networkManager(t, address, run)
-	p.stuck = make(chan struct{})
+	p.become(func() { p.stuck = make(chan struct{}) })
 	h := Held{NIC: "eth0", Managers: []string{"NetworkManager"}}
 	for i, limit := range []time.Duration{2 * patience, patience / 2} {
 		begin := time.Now()
@@ -137,6 +137,31 @@ func TestSilentManager(t *testing.T) {
 		t.Errorf("freed: %v, files %v", errs, files(t, p.dir))
 	}
 	close(p.stuck)
+}
+
+// A bus that takes connections and says nothing costs two seconds, once.
+func TestSilentBus(t *testing.T) {
+	t.Parallel()
+	run := t.TempDir()
+	path := filepath.Join(run, "bus")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	g, err := newGuard(settings{run: run, bus: "unix:path=" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, limit := range []time.Duration{2 * patience, patience / 2} {
+		begin := time.Now()
+		if got := g.Look(t.Context(), "eth0"); len(got) > 0 {
+			t.Errorf("%v run", got)
+		}
+		if took := time.Since(begin); took > limit {
+			t.Errorf("look %d took %v", i, took)
+		}
+	}
 }
 
 // What a process left is swept, but for what is still wanted, and never what
@@ -173,16 +198,15 @@ func TestOtherNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	noErrors(t, home.Hold(t.Context(), Held{NIC: "eth0", Managers: []string{"NetworkManager"}}))
-	labtest.InNetns(t, func() {
-		g, err := newGuard(settings{run: run, bus: address})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := g.Look(t.Context(), "eth0"); len(got) > 0 {
-			t.Errorf("%v runs in another namespace", got)
-		}
-		noErrors(t, g.Sweep(t.Context(), nil))
-	})
+	away, err := newGuard(settings{run: run, bus: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	away.netns.Ino++ // that of nobody
+	if got := away.Look(t.Context(), "eth0"); len(got) > 0 {
+		t.Errorf("%v runs in another namespace", got)
+	}
+	noErrors(t, away.Sweep(t.Context(), nil))
 	if p.has("eth0") || !slices.Equal(files(t, p.dir), []string{"90-tapbond-eth0.conf"}) {
 		t.Errorf("swept from another namespace: %v", files(t, p.dir))
 	}
