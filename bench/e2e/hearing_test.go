@@ -85,13 +85,35 @@ func (h *hearing) listen(port int, c *traffic.FrameConn) {
 	}
 }
 
-// phase notes what is said from what fn does on.
-func (h *hearing) phase(name string, d time.Duration, fn func()) {
+// phase notes what is said from what fn does on, for so long, and until so many
+// slaves have learning frames sent and so many frames told clients something, for
+// a guest that has little of the processor.
+func (h *hearing) phase(name string, d time.Duration, slaves, telling int, fn func()) {
 	h.mu.Lock()
 	h.phases = append(h.phases, phase{name: name, began: time.Now()})
 	h.mu.Unlock()
 	fn()
 	pause(h.t, d)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && !h.heard(slaves, telling); {
+		pause(h.t, 300*time.Millisecond)
+	}
+}
+
+// heard: since a moment after the phase began, so many slaves have sent learning
+// frames, and so many frames told clients.
+func (h *hearing) heard(slaves, telling int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	on := map[string]bool{}
+	for _, s := range h.phases[len(h.phases)-1].heard {
+		switch {
+		case strings.Contains(s.what, told):
+			telling--
+		case strings.Contains(s.what, learned) && s.at > 300*time.Millisecond:
+			on[s.what[:2]] = true
+		}
+	}
+	return len(on) >= slaves && telling <= 0
 }
 
 // Parts of descriptions.
