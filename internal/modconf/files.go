@@ -2,6 +2,7 @@ package modconf
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -52,7 +53,7 @@ func ReadPath(path string) (*Config, error) {
 func readFiles(files []string) (*Config, error) {
 	var lines []line
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := read(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a link to nowhere, or gone meanwhile
 		}
@@ -84,4 +85,22 @@ func list(root string) ([]string, error) {
 		files = append(files, byName[name])
 	}
 	return files, nil
+}
+
+// maxSize bounds a file: nobody writes a megabyte of options.
+const maxSize = 1 << 20
+
+// read returns a file's octets. What is no file, such as /dev/null in place of one
+// that is to be hidden, has none: nobody must wait for a pipe.
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, nil
+	case info.Size() > maxSize:
+		return nil, fmt.Errorf("%s: %d octets are too many", path, info.Size())
+	}
+	return os.ReadFile(path)
 }

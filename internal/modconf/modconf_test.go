@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // root writes files, by their paths under it.
@@ -28,7 +29,7 @@ func root(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func read(t *testing.T, files map[string]string) (*Config, string) {
+func conf(t *testing.T, files map[string]string) (*Config, string) {
 	t.Helper()
 	dir := root(t, files)
 	c, err := Read(dir)
@@ -54,7 +55,7 @@ func want(t *testing.T, what string, got []string, want ...string) {
 }
 
 func TestOptionsOfModuleThenOfBond(t *testing.T) {
-	c, dir := read(t, map[string]string{
+	c, dir := conf(t, map[string]string{
 		"etc/modprobe.d/bonding.conf": "alias bond0 bonding\noptions bond0 miimon=100 mode=1\noptions bonding max_bonds=2 miimon=50\n",
 	})
 	want(t, "aliases", c.Aliases(), "bond0")
@@ -70,7 +71,7 @@ func TestOptionsOfModuleThenOfBond(t *testing.T) {
 
 // Two options lines of one name add up, as for modprobe.
 func TestOptionsLinesAddUp(t *testing.T) {
-	c, dir := read(t, map[string]string{
+	c, dir := conf(t, map[string]string{
 		"etc/modprobe.conf":     "alias bond0 bonding\noptions bond0 mode=0\n",
 		"etc/modprobe.d/a.conf": "options bond0 mode=1\n",
 	})
@@ -79,7 +80,7 @@ func TestOptionsLinesAddUp(t *testing.T) {
 
 func TestPrecedenceOfDirectories(t *testing.T) {
 	const one = "options bonding miimon="
-	c, dir := read(t, map[string]string{
+	c, dir := conf(t, map[string]string{
 		"lib/modprobe.d/z.conf":           one + "1",
 		"lib/modprobe.d/both.conf":        one + "2",
 		"usr/lib/modprobe.d/both.conf":    one + "3",
@@ -98,12 +99,12 @@ func TestPrecedenceOfDirectories(t *testing.T) {
 // systemd's own file means bonds that are made over netlink.
 func TestSystemdsGuard(t *testing.T) {
 	const line = "options bonding max_bonds=0\n"
-	c, dir := read(t, map[string]string{"usr/lib/modprobe.d/systemd.conf": line, "lib/modprobe.d/other.conf": line})
+	c, dir := conf(t, map[string]string{"usr/lib/modprobe.d/systemd.conf": line, "lib/modprobe.d/other.conf": line})
 	want(t, "options", show(dir, c.Options("")), "max_bonds=0 lib/modprobe.d/other.conf:1")
 	if n := c.Notes(); len(n) != 1 || !strings.HasPrefix(n[0].Text, "max_bonds=0 is not followed") {
 		t.Errorf("notes: %v", n)
 	}
-	c, dir = read(t, map[string]string{"usr/lib/modprobe.d/systemd.conf": line, "etc/modprobe.d/systemd.conf": line})
+	c, dir = conf(t, map[string]string{"usr/lib/modprobe.d/systemd.conf": line, "etc/modprobe.d/systemd.conf": line})
 	want(t, "options", show(dir, c.Options("")), "max_bonds=0 etc/modprobe.d/systemd.conf:1")
 }
 
@@ -118,6 +119,28 @@ func TestMaskedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, "options", show(dir, c.Options("")))
+}
+
+// What would be waited for, or is no configuration, isn't read.
+func TestOddFiles(t *testing.T) {
+	dir := root(t, map[string]string{"etc/modprobe.d/a.conf": "options bonding mode=1\n"})
+	if err := unix.Mkfifo(filepath.Join(dir, "etc/modprobe.d/pipe.conf"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, "etc/modprobe.d/dangling.conf")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "options", show(dir, c.Options("")), "mode=1 etc/modprobe.d/a.conf:1")
+	if err := os.Truncate(filepath.Join(dir, "etc/modprobe.d/a.conf"), maxSize+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(dir); err == nil || !strings.HasSuffix(err.Error(), "octets are too many") {
+		t.Errorf("a file that is too long: %v", err)
+	}
 }
 
 func TestNothingThere(t *testing.T) {
@@ -147,7 +170,7 @@ func TestLines(t *testing.T) {
 		{"not ours", "frobnicate\noptions\nalias\noptions e1000e IntMode=1\noptions e1000e\nblacklist pcspkr\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, dir := read(t, map[string]string{"etc/modprobe.d/f.conf": tt.text})
+			c, dir := conf(t, map[string]string{"etc/modprobe.d/f.conf": tt.text})
 			got := show(dir, c.Options(""))
 			for i := range got {
 				got[i] = strings.Replace(got[i], "etc/modprobe.d/f.conf", "f", 1)
@@ -158,7 +181,7 @@ func TestLines(t *testing.T) {
 }
 
 func TestAliases(t *testing.T) {
-	c, _ := read(t, map[string]string{"etc/modprobe.d/f.conf": `
+	c, _ := conf(t, map[string]string{"etc/modprobe.d/f.conf": `
 alias netdev-bond0 bonding
 alias bond0 bonding
 alias bond-2 bonding
@@ -176,7 +199,7 @@ alias eth0 e1000
 
 // The old way to a second bond with parameters of its own.
 func TestInstallWithModprobe(t *testing.T) {
-	c, dir := read(t, map[string]string{"etc/modprobe.conf": `alias bond0 bonding
+	c, dir := conf(t, map[string]string{"etc/modprobe.conf": `alias bond0 bonding
 options bond0 mode=0 miimon=100
 install bond1 /sbin/modprobe --ignore-install bonding -o bond1 mode=6 miimon=50
 `})
@@ -187,7 +210,7 @@ install bond1 /sbin/modprobe --ignore-install bonding -o bond1 mode=6 miimon=50
 
 // What else such a line does is not done, and told.
 func TestInstallWithMore(t *testing.T) {
-	c, _ := read(t, map[string]string{"etc/modprobe.conf": `install bond0 /sbin/modprobe -a eth0 eth1 && /sbin/modprobe bonding
+	c, _ := conf(t, map[string]string{"etc/modprobe.conf": `install bond0 /sbin/modprobe -a eth0 eth1 && /sbin/modprobe bonding
 install sound /sbin/modprobe snd && echo bonding
 options bond0 mode=1
 `})
@@ -201,7 +224,7 @@ options bond0 mode=1
 }
 
 func TestNotes(t *testing.T) {
-	c, dir := read(t, map[string]string{"etc/modprobe.d/f.conf": `include /etc/modprobe.d/
+	c, dir := conf(t, map[string]string{"etc/modprobe.d/f.conf": `include /etc/modprobe.d/
 include /etc/more
 alias bond0 bonding
 alias bond0 off
