@@ -137,7 +137,8 @@ func (g *Guard) each(ctx context.Context, do func(context.Context, manager) erro
 		if err == nil {
 			continue
 		}
-		if errors.Is(err, context.DeadlineExceeded) {
+		// The connection is closed when the time is over, and the error may be that.
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			g.mute(m.name())
 			err = errSilent
 		}
