@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -352,6 +353,38 @@ func TestAnswersToSysfs(t *testing.T) {
 				a.fresh(fmt.Sprint(mode), situationOf(section))
 				a.replayWrites(d, section, strings.Split(rest, "\n"))
 			})
+		}
+	}
+}
+
+// TestAnswersToMasters replays those to the file that makes bonds and removes
+// them, in a namespace that nothing serves yet.
+func TestAnswersToMasters(t *testing.T) {
+	t.Parallel()
+	b := newBooth(t)
+	data, err := os.ReadFile("../../bond/option/testdata/writes-masters.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for line := range strings.Lines(string(data)) {
+		m := sysfsRequest.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+		if m == nil {
+			continue
+		}
+		asked++
+		want := cmp.Or(m[3], "ok") + " and reads " + m[4]
+		if got := b.files().write(m[1], m[2]) + " and reads " + strings.TrimSuffix(b.files().read(m[1]), "\n"); got != want {
+			t.Errorf("%s <- '%s'\ndriver:  %s\ntapbond: %s", m[1], m[2], want, got)
+		}
+	}
+	if asked != 7 {
+		t.Errorf("%d requests", asked)
+	}
+	// They are the daemon's last ones.
+	for name := range strings.FieldsSeq(b.files().read("bonding_masters")) {
+		if got := b.files().write("bonding_masters", "-"+name); got != "ok" {
+			t.Errorf("-%s: %s", name, got)
 		}
 	}
 }

@@ -23,19 +23,19 @@ func TestFilesUnderACrowd(t *testing.T) {
 	t.Parallel()
 	b := newBooth(t)
 	b.bond("mode balance-rr miimon 100")
-	c := &crowd{booth: b, m: b.files()}
+	c := &crowd{booth: b, m: b.files(), count: map[string]int{}, longest: map[string]time.Duration{}}
 	ctx, cancel := context.WithTimeout(t.Context(), pick(3*time.Second, time.Minute))
 	defer cancel()
 	c.ctx = ctx
 	for range 25 {
-		c.each(c.readText)
-		c.each(c.walk)
-		c.each(c.readFolders)
+		c.each("read a text", c.readText)
+		c.each("walk", c.walk)
+		c.each("read as a monitor", c.readFolders)
 	}
-	c.each(func() { c.slave("eth0") })
-	c.each(func() { c.slave("eth1") })
+	c.each("release, enslave", func() { c.slave("eth0") })
+	c.each("release, enslave", func() { c.slave("eth1") })
 	for i := range 5 {
-		c.each(func() { c.bond(fmt.Sprint("bond", i+1)) })
+		c.each("make, remove a bond", func() { c.bond(fmt.Sprint("bond", i+1)) })
 	}
 	c.must(c.m.write("bonding_masters", "+still"))
 	for option, values := range map[string][2]int{ // from, to; each has one writer
@@ -44,15 +44,17 @@ func TestFilesUnderACrowd(t *testing.T) {
 	} {
 		for _, name := range []string{"bond0", "still"} {
 			n := 0
-			c.each(func() { n++; c.option(name, option, strconv.Itoa(values[0]+n%(values[1]-values[0]))) })
+			c.each("set, read an option", func() { n++; c.option(name, option, strconv.Itoa(values[0]+n%(values[1]-values[0]))) })
 		}
 	}
-	c.each(c.others)
+	c.each("ip", c.others)
 	began := time.Now()
 	c.all.Wait()
-	t.Logf("%d looks and writes in %v; the longest took %v", c.count, time.Since(began), c.longest)
-	if c.longest > 20*time.Second {
-		t.Errorf("one took %v", c.longest)
+	for what, longest := range c.longest {
+		t.Logf("%s: %d times in %v, the longest took %v", what, c.count[what], time.Since(began), longest)
+		if longest > 20*time.Second {
+			t.Errorf("%s: one took %v", what, longest)
+		}
 	}
 	// Everything is as it is after the same with nobody looking.
 	for _, eth := range []string{"eth0", "eth1"} {
@@ -98,19 +100,19 @@ type crowd struct {
 	all sync.WaitGroup
 
 	mu      sync.Mutex
-	count   int
-	longest time.Duration
+	count   map[string]int
+	longest map[string]time.Duration
 }
 
 // each has one more do something again and again.
-func (c *crowd) each(do func()) {
+func (c *crowd) each(what string, do func()) {
 	c.all.Go(func() {
 		for c.ctx.Err() == nil && !c.t.Failed() {
 			began := time.Now()
 			do()
 			c.mu.Lock()
-			c.count++
-			c.longest = max(c.longest, time.Since(began))
+			c.count[what]++
+			c.longest[what] = max(c.longest[what], time.Since(began))
 			c.mu.Unlock()
 		}
 	})
