@@ -1,9 +1,6 @@
 package bond
 
 import (
-	"errors"
-	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,10 +9,7 @@ import (
 	"time"
 
 	"github.com/tapbond/tapbond/alb"
-	"github.com/tapbond/tapbond/bond/option"
-	"github.com/tapbond/tapbond/internal/labtest"
 	"github.com/tapbond/tapbond/internal/link"
-	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/policy"
 )
 
@@ -219,126 +213,6 @@ func TestBalancedRelease(t *testing.T) {
 	})
 }
 
-// What is stacked on the bond is learned too, as with the kernel: a VLAN behind
-// every slave, with the slave's address; other addresses behind the active one,
-// in balance-alb only when that is another one.
-func TestLearningOfUppers(t *testing.T) {
-	for mode, always := range map[string]bool{"balance-tlb": true, "balance-alb": false} {
-		balanced(t, "mode "+mode, func(r *rig) {
-			seven := []link.Tag{{TPID: 0x8100, VID: 7}}
-			upper := func(index, parent int, kind string, mac [6]byte, tags []link.Tag) link.Upper {
-				return link.Upper{Info: link.Info{Index: index, ParentIndex: parent, Kind: kind, MAC: mac}, Tags: tags}
-			}
-			r.sys.mu.Lock()
-			r.sys.uppers = []link.Upper{
-				upper(901, r.tap.index, "vlan", mac0, seven),
-				upper(902, r.tap.index, "macvlan", [6]byte{2, 0, 0, 0, 9, 1}, nil),
-				upper(903, 901, "macvlan", [6]byte{2, 0, 0, 0, 9, 2}, seven),
-			}
-			r.sys.mu.Unlock()
-			r.must(r.e.Sync(r.t.Context()))
-			pass(time.Second)
-			learned := func(slave string) string {
-				seen := map[string]bool{}
-				for typ, at := range map[uint16]int{0x9000: 12, 0x8100: 16} {
-					for _, b := range r.out(slave, typ) {
-						if b[at] != 0x90 || len(b) != 60+at-12 || [6]byte(b) != [6]byte(b[6:]) {
-							t.Errorf("%s: % x", slave, b)
-						}
-						seen[fmt.Sprintf("%x.%d", b[10:12], int(b[at-1])*(at-12)/4)] = true
-					}
-				}
-				return strings.Join(slices.Sorted(maps.Keys(seen)), " ")
-			}
-			r.forgetSent()
-			pass(time.Second)
-			more := ""
-			if always {
-				more = " 0901.0 0902.7"
-			}
-			for slave, want := range map[string]string{"eth0": "0000.0 0000.7" + more, "eth1": "0001.0 0001.7", "eth2": "0002.0 0002.7"} {
-				expect(t, mode+": "+slave, learned(slave), want)
-			}
-			r.forgetSent()
-			r.sys.plug("eth2", false)
-			pass(time.Second)
-			want := "0000.0 0000.7" + more
-			if !always {
-				want += " 0002.0 0002.7"
-			}
-			expect(t, mode+": eth0 without eth2", learned("eth0"), want)
-			r.forgetSent()
-			r.sys.plug("eth0", false)
-			synctest.Wait()
-			want = "0000.0 0000.7 0901.0 0902.7"
-			if !always {
-				want = "0000.0 0000.7 0001.0 0001.7 0002.0 0002.7 0901.0 0902.7"
-			}
-			expect(t, mode+": the new active slave", learned("eth1"), want)
-		})
-	}
-}
-
-func TestLearningFrames(t *testing.T) {
-	balanced(t, "mode balance-alb lp_interval 2", func(r *rig) {
-		pass(time.Second)
-		r.forgetSent()
-		pass(10 * time.Second)
-		for i, s := range three {
-			got := r.out(s, 0x9000)
-			if len(got) != 5 || got[0][5] != byte(i) || got[0][11] != byte(i) || len(got[0]) != 60 {
-				t.Errorf("%s sent %d learning frames: % x", s, len(got), got)
-			}
-		}
-		r.forgetSent()
-		r.sys.plug("eth1", false)
-		synctest.Wait()
-		got := r.out("eth0", 0x9000)
-		if len(got) != 2 || got[1][5] != 1 {
-			t.Errorf("the address of the lost slave isn't learned on the active one: % x", got)
-		}
-		r.forgetSent()
-		r.sys.plug("eth0", false)
-		synctest.Wait()
-		var learned []byte
-		for _, b := range r.out("eth2", 0x9000) {
-			learned = append(learned, b[11])
-		}
-		slices.Sort(learned)
-		if got := slices.Compact(learned); !slices.Equal(got, []byte{0, 1, 2}) {
-			t.Errorf("the last slave speaks for %v", got)
-		}
-	})
-}
-
-// A switch sees a carrier come back when we do, and takes nothing in until it has
-// opened its port: the bond's address is learned there again and again, first
-// while the old slave still delivers.
-func TestLearningOnAPortThatOpensLate(t *testing.T) {
-	for _, mode := range []string{"balance-tlb", "balance-alb"} {
-		balanced(t, "mode "+mode+" primary eth1 lp_interval 60", func(r *rig) {
-			r.sys.plug("eth1", false)
-			pass(10 * time.Second)
-			expect(t, "active", r.state().Active, "eth0")
-			r.forgetSent()
-			back := time.Now()
-			r.sys.plug("eth1", true)
-			pass(50 * time.Second)
-			expect(t, "active", r.state().Active, "eth1")
-			var learned []string
-			r.sys.mu.Lock()
-			for _, a := range r.sys.sent {
-				if a.slave == r.sys.indexLocked("eth1") && a.frame[12] == 0x90 {
-					expect(t, "address", macAt(a.frame, 6), link.MACString(mac0))
-					learned = append(learned, a.at.Sub(back).String())
-				}
-			}
-			r.sys.mu.Unlock()
-			expect(t, mode, strings.Join(learned, " "), "0s 10ms 30ms 70ms 150ms 310ms 630ms")
-		})
-	}
-}
-
 func TestReceiveBalancing(t *testing.T) {
 	balanced(t, "mode balance-alb", func(r *rig) {
 		for n := range byte(9) {
@@ -512,153 +386,20 @@ func TestLoadsAreCounted(t *testing.T) {
 	})
 }
 
-// viewOf is a snapshot of a balanced mode over sinks.
-func viewOf(mode policy.Mode, writers ...vnet.Writer) *snapshot {
-	s := view(mode, true, writers...)
-	s.pol.MAC, s.pol.Table = s.mac, new(policy.Table)
-	v := &balanceView{loads: []*policy.Load{new(policy.Load)}, ours: [][6]byte{s.mac, mac1}}
-	for i := range writers {
-		v.macs = append(v.macs, [6]byte{2, 0, 0, 0, 0, byte(i)})
-		v.index = append(v.index, int16(i))
-	}
-	for b := range s.pol.Table {
-		s.pol.Table[b] = int16(b % len(writers))
-	}
-	if mode == policy.BalanceALB {
-		c := alb.NewClients(s.mac)
-		c.SetOwn([]alb.IP{alb.IP4([4]byte{10, 1, 0, 9})})
-		v.rlb = c.View()
-	}
-	s.balance = v
-	return s
-}
-
-func TestBalanceNoAllocs(t *testing.T) {
-	if labtest.RaceEnabled {
-		return // the detector allocates
-	}
-	for _, mode := range []policy.Mode{policy.BalanceTLB, policy.BalanceALB} {
-		s := viewOf(mode, sink{}, sink{})
-		tx := newTxWorker(0, nil, nil, func(int) {}, 1)
-		tx.notes.wake = func() {}
-		rx := newRxWorker(0, nil, sink{}, nil)
-		rx.notes.wake = func() {}
-		s.rx = []rxRule{rxUnicast}
-		pkts := append(batchOf(udpTo(1), 20), batchOf(arpReply(1), 12)...)
-		tx.forward(s, pkts)
-		if n := testing.AllocsPerRun(100, func() { tx.forward(s, pkts) }); n != 0 {
-			t.Errorf("%v: transmitting allocates %v times a batch", mode, n)
-		}
-		rx.deliver(s, pkts)
-		if n := testing.AllocsPerRun(100, func() { rx.deliver(s, pkts) }); n != 0 {
-			t.Errorf("%v: receiving allocates %v times a batch", mode, n)
-		}
-	}
-}
-
-func BenchmarkForwardBalanced(b *testing.B) {
-	frame := udpTo(1)
-	for _, mode := range []policy.Mode{policy.BalanceXOR, policy.BalanceTLB, policy.BalanceALB} {
-		b.Run(mode.String(), func(b *testing.B) {
-			s := view(mode, true, sink{}, sink{})
-			if mode != policy.BalanceXOR {
-				s = viewOf(mode, sink{}, sink{})
-			}
-			copy(s.mac[:], frame[6:])
-			s.pol.MAC = s.mac
-			w := newTxWorker(0, nil, nil, func(int) {}, 1)
-			pkts := batchOf(frame, 32)
-			b.ReportAllocs()
-			for i := 0; i < b.N; i += len(pkts) {
-				for j := range pkts {
-					copy(pkts[j].Frame()[6:], frame[6:12])
-				}
-				w.forward(s, pkts)
-			}
-		})
-	}
-}
-
-// The rings hand on what there is room for, in order, and no more.
-func TestNoteRing(t *testing.T) {
-	woken := 0
-	r := &noteRing{wake: func() { woken++ }}
-	for i := range 3 * noteRingLen {
-		n := r.free()
-		if (n != nil) != (i < noteRingLen) {
-			t.Fatalf("note %d: room %v", i, n != nil)
-		}
-		if n != nil {
-			n.n = i
-			r.done()
-		}
-	}
-	next := 0
-	if got := r.take(func(n *note) {
-		if n.n != next {
-			t.Errorf("note %d instead of %d", n.n, next)
-		}
-		next++
-	}); got != noteRingLen || woken != noteRingLen {
-		t.Errorf("%d notes, woken %d times", got, woken)
-	}
-	if r.free() == nil || r.take(func(*note) {}) != 0 {
-		t.Error("not empty")
-	}
-}
-
 // Wherever the process is killed, the next one goes on with addresses that are
 // all different and the bond's with the active slave, and the NICs get their
 // own back.
 func TestBalancedAfterAKillAnywhere(t *testing.T) {
-	before, hosts := kills(t, three, func(t *testing.T, e *Engine) {
-		sys, _ := e.sys.(*fakeSystem)
-		options, _, _ := option.ParseWords([]string{"mode", "balance-alb"})
-		b, err := e.Create(t.Context(), Config{Name: "bond0", Options: options})
-		for _, n := range three {
-			err = errors.Join(err, b.Enslave(t.Context(), n))
-		}
-		err = errors.Join(err, b.SetUp(t.Context()))
-		for _, cut := range []string{"eth0", "eth1"} {
-			sys.plug(cut, false)
-			synctest.Wait()
-			sys.plug(cut, true)
-			synctest.Wait()
-		}
-		if err := errors.Join(err, b.Release(t.Context(), "eth0"), b.Enslave(t.Context(), "eth0")); err != nil {
-			t.Fatal(err)
+	killedWithAddresses(t, three, []string{"mode", "balance-alb"}, func(t *testing.T, at string, sys *fakeSystem, st State) {
+		seen := map[string]string{}
+		for _, s := range st.Slaves {
+			mac := link.MACString(sys.links[s.Index].MAC)
+			if mac != s.MAC || (s.Name == st.Active) != (mac == st.MAC) || seen[mac] != "" {
+				t.Errorf("killed after %s: the bond %s, %s has %s, is to have %s, %v", at, st.MAC, s.Name, mac, s.MAC, seen)
+			}
+			seen[mac] = s.Name
 		}
 	})
-	for _, h := range hosts {
-		synctest.Test(t, func(t *testing.T) {
-			sys := h.after(three...)
-			e := NewEngine(sys, NewBus(), nil)
-			if err := e.Adopt(t.Context(), records(t, h.kept)); err != nil {
-				t.Errorf("killed after %s: %v", h.at, err)
-			}
-			synctest.Wait()
-			for _, b := range e.Bonds() {
-				st, err := b.State()
-				if err != nil {
-					t.Fatal(err)
-				}
-				seen := map[string]string{}
-				for _, s := range st.Slaves {
-					mac := link.MACString(sys.links[s.Index].MAC)
-					if mac != s.MAC || (s.Name == st.Active) != (mac == st.MAC) || seen[mac] != "" {
-						t.Errorf("killed after %s: the bond %s, %s has %s, is to have %s, %v", h.at, st.MAC, s.Name, mac, s.MAC, seen)
-					}
-					seen[mac] = s.Name
-				}
-			}
-			if err := e.CloseAll(t.Context()); err != nil {
-				t.Error(err)
-			}
-			if d := sys.asBefore(before); d != "" {
-				t.Errorf("killed after %s: %s", h.at, d)
-			}
-		})
-	}
 }
 
 // With alb_ipv6 neighbours are told by advertisements, as by ARP.

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
 )
 
@@ -187,55 +186,17 @@ bond0: (slave eth0): Enslaving as an active interface with an up link`)
 // slaves get their own back.
 func TestFailOverMACAfterAKillAnywhere(t *testing.T) {
 	for _, fom := range []string{"active", "follow"} {
-		before, hosts := kills(t, two, func(t *testing.T, e *Engine) {
-			sys, _ := e.sys.(*fakeSystem)
-			options, _, _ := option.ParseWords([]string{"mode", "active-backup", "miimon", "100", "fail_over_mac", fom})
-			b, err := e.Create(t.Context(), Config{Name: "bond0", Options: options})
-			for _, n := range two {
-				err = errors.Join(err, b.Enslave(t.Context(), n))
-			}
-			err = errors.Join(err, b.SetUp(t.Context()))
-			for _, cut := range []string{"eth0", "eth1"} {
-				sys.plug(cut, false)
-				synctest.Wait()
-				sys.plug(cut, true)
-				synctest.Wait()
-			}
-			if err := errors.Join(err, b.Release(t.Context(), "eth0"), b.Enslave(t.Context(), "eth0")); err != nil {
-				t.Fatal(err)
+		killedWithAddresses(t, two, []string{"mode", "active-backup", "miimon", "100", "fail_over_mac", fom}, func(t *testing.T, at string, sys *fakeSystem, st State) {
+			expect(t, "TAP's address after "+at, link.MACString(sys.links[st.Index].MAC), st.MAC)
+			seen := map[string]string{}
+			for _, s := range st.Slaves {
+				mac := link.MACString(sys.links[s.Index].MAC)
+				if s.Name == st.Active && mac != st.MAC || seen[mac] != "" {
+					t.Errorf("%s killed after %s: bond %s, %s has %s, %v", fom, at, st.MAC, s.Name, mac, seen)
+				}
+				seen[mac] = s.Name
 			}
 		})
-		for _, h := range hosts {
-			synctest.Test(t, func(t *testing.T) {
-				sys := h.after(two...)
-				e := NewEngine(sys, NewBus(), nil)
-				if err := e.Adopt(t.Context(), records(t, h.kept)); err != nil {
-					t.Errorf("killed after %s: %v", h.at, err)
-				}
-				synctest.Wait()
-				for _, b := range e.Bonds() {
-					st, err := b.State()
-					if err != nil {
-						t.Fatal(err)
-					}
-					expect(t, "TAP's address after "+h.at, link.MACString(sys.links[st.Index].MAC), st.MAC)
-					seen := map[string]string{}
-					for _, s := range st.Slaves {
-						mac := link.MACString(sys.links[s.Index].MAC)
-						if s.Name == st.Active && mac != st.MAC || seen[mac] != "" {
-							t.Errorf("%s killed after %s: bond %s, %s has %s, %v", fom, h.at, st.MAC, s.Name, mac, seen)
-						}
-						seen[mac] = s.Name
-					}
-				}
-				if err := e.CloseAll(t.Context()); err != nil {
-					t.Error(err)
-				}
-				if d := sys.asBefore(before); d != "" {
-					t.Errorf("%s killed after %s: %s", fom, h.at, d)
-				}
-			})
-		}
 	}
 }
 
