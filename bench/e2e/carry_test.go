@@ -62,7 +62,7 @@ func (b *bed) datagrams(mode string, mtu int) {
 	b.t.Helper()
 	for _, e := range ends {
 		for _, back := range []bool{false, true} {
-			cfg := traffic.FlowConfig{From: b.lab.A, To: b.lab.B, Src: e[0], Dst: e[1], Flows: 4, Rate: 10_000, Count: 1000, Size: 400}
+			cfg := traffic.FlowConfig{From: b.lab.A, To: b.lab.B, Src: e[0], Dst: e[1], Flows: 4, Rate: 10_000, Count: 1000, Size: 400, Patience: stragglers}
 			if mtu > 1500 {
 				cfg.Size, cfg.Count = 8000, 400 // what the sockets hold, should the bond be held up by the machine
 			}

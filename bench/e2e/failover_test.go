@@ -137,7 +137,7 @@ func (b *bed) undisturbed(mode, what string, do func()) {
 		wg.Go(func() {
 			var err error
 			results[i], err = traffic.Run(b.t.Context(), traffic.FlowConfig{
-				From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 4, Size: 200, Rate: rate, Count: uint64(rate / 4),
+				From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 4, Size: 200, Rate: rate, Count: uint64(rate / 4), Patience: stragglers,
 			})
 			if err != nil {
 				b.t.Error(err)

@@ -49,7 +49,7 @@ func (b *bed) flap(mode string, hz int, d time.Duration) {
 	before := b.state()
 	wg.Go(func() {
 		var err error
-		flow, err = traffic.Run(ctx, traffic.FlowConfig{From: b.lab.A, To: b.lab.B, Src: ends[0][0], Dst: ends[0][1], Size: 200, Rate: rate})
+		flow, err = traffic.Run(ctx, traffic.FlowConfig{From: b.lab.A, To: b.lab.B, Src: ends[0][0], Dst: ends[0][1], Size: 200, Rate: rate, Patience: stragglers})
 		if err != nil {
 			t.Error(err)
 		}

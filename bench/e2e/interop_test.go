@@ -103,7 +103,7 @@ func (f *foreign) carries(what string) {
 	for _, back := range []bool{false, true, false, true} {
 		// The guest bridges on a processor that it shares: no more than it can. And
 		// at once no more than Open vSwitch's sockets hold, should it be held up.
-		cfg := traffic.FlowConfig{From: f.lab.A, To: f.lab.B, Src: ends[0][0], Dst: ends[0][1], Flows: 8, Rate: 400, Count: 100, Size: 400}
+		cfg := traffic.FlowConfig{From: f.lab.A, To: f.lab.B, Src: ends[0][0], Dst: ends[0][1], Flows: 8, Rate: 400, Count: 100, Size: 400, Patience: stragglers}
 		if back {
 			cfg.From, cfg.To, cfg.Src, cfg.Dst = cfg.To, cfg.From, cfg.Dst, cfg.Src
 		}

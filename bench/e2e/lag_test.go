@@ -198,7 +198,7 @@ func (p *lagPair) whileForming(start time.Time) {
 	for i, e := range [][2]*lab.Host{{p.lab.A, p.lab.B}, {p.lab.B, p.lab.A}} {
 		wg.Go(func() {
 			r, err := traffic.Run(ctx, traffic.FlowConfig{
-				From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 8, Size: 200, Rate: 4000,
+				From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 8, Size: 200, Rate: 4000, Patience: stragglers,
 			})
 			if err != nil {
 				p.t.Error(err)

@@ -31,7 +31,7 @@ func TestReleaseAndEnslaveUnderTraffic(t *testing.T) {
 				}
 				// No more than the TAP holds, should the bond be held up by the machine.
 				r, err := traffic.Run(t.Context(), traffic.FlowConfig{
-					From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 8, Size: 200, Rate: 3000, Count: 900,
+					From: e[0], To: e[1], Src: ends[0][i], Dst: ends[0][1-i], Flows: 8, Size: 200, Rate: 3000, Count: 900, Patience: stragglers,
 				})
 				if err != nil {
 					t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,9 +17,13 @@ import (
 // just parallel: they begin first. Of tests whose subtests take turns, the
 // subtests say so; subtests that are just parallel run beside each other alone.
 var (
-	waiters = make(chan struct{}, 6)
+	waiters = make(chan struct{}, 4)
 	workers = make(chan struct{}, 2)
 )
+
+// stragglers is how long frames are waited for of which none may be lost: whoever
+// has them may get no processor for a while.
+const stragglers = 2 * time.Second
 
 // besides is the default of -parallel here: the places above are the limit.
 const besides = "1000"

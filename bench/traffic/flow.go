@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -17,6 +18,9 @@ type FlowConfig struct {
 	Rate     int    // frames a second, 0: as fast as possible
 	Count    uint64 // frames; 0: until ctx ends
 	Log      int    // arrivals to keep, as in ReceiverConfig
+	// Patience is how long to wait for stragglers after the last arrival; 0 means
+	// 50 ms. It costs time only if something is lost.
+	Patience time.Duration
 }
 
 // FlowResult is the account of both ends.
@@ -25,7 +29,7 @@ type FlowResult struct {
 	Receive ReceiveReport
 }
 
-// quiet is how long a receiver waits for stragglers after the last arrival.
+// quiet is FlowConfig.Patience where it is 0.
 const quiet = 50 * time.Millisecond
 
 // Run sends, waits until everything has come or nothing more does, and
@@ -53,7 +57,7 @@ func Run(ctx context.Context, cfg FlowConfig) (FlowResult, error) {
 		return res, err
 	}
 	// The context may have been what ended the sending.
-	r.Settle(context.WithoutCancel(ctx), res.Send.Total(), quiet)
+	r.Settle(context.WithoutCancel(ctx), res.Send.Total(), cmp.Or(cfg.Patience, quiet))
 	res.Receive, err = r.Stop(res.Send.Sent)
 	return res, err
 }
