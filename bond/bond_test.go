@@ -163,6 +163,23 @@ func TestModesCarry(t *testing.T) {
 	})
 }
 
+// What a port can't hand on is a drop like any, also when its slave has gone.
+func TestPortsDrops(t *testing.T) {
+	run(t, "mode balance-rr", two, func(r *rig) {
+		r.port(r.sys.index("eth0")).stats = nic.Stats{Truncated: 3, Malformed: 4}
+		r.port(r.sys.index("eth1")).stats = nic.Stats{Truncated: 10, Dropped: 5}
+		for _, when := range []string{"with both", "without eth0"} {
+			st := r.state()
+			expect(t, when+" rx_truncated", st.Drops["rx_truncated"], 13)
+			expect(t, when+" rx_malformed", st.Drops["rx_malformed"], 4)
+			expect(t, when+" eth1's socket", st.Slaves[len(st.Slaves)-1].SocketDrops, 5)
+			if len(st.Slaves) == 2 {
+				r.must(r.b.Release(r.t.Context(), "eth0"))
+			}
+		}
+	})
+}
+
 func TestTAPShowsTheBond(t *testing.T) {
 	for mode, want := range map[string]uint32{"balance-rr": 20000, "active-backup": 10000, "broadcast": 10000} {
 		run(t, "mode "+mode, two, func(r *rig) {

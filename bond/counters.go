@@ -3,6 +3,7 @@ package bond
 import (
 	"sync/atomic"
 
+	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/policy"
 )
 
@@ -36,6 +37,13 @@ func (t *dropTotals) add(d *drops) {
 	for i := range d.n {
 		t[i] += d.n[i].value()
 	}
+}
+
+// addPort takes in what a port didn't hand on. What its socket had no room for
+// is told apart, by slave.
+func (t *dropTotals) addPort(s nic.Stats) {
+	t[policy.RxTruncated] += s.Truncated
+	t[policy.RxMalformed] += s.Malformed
 }
 
 // byName leaves out the reasons that never happened.

@@ -474,6 +474,7 @@ type fakePort struct {
 	index   int
 	offload bool
 	member  nic.Membership
+	stats   nic.Stats // fixed before the port is asked
 }
 
 func (p *fakePort) Writer() vnet.Writer { return p }
@@ -488,7 +489,7 @@ func (p *fakePort) WriteBatch(pkts []vnet.Packet) vnet.Sent {
 
 func (p *fakePort) Index() int       { return p.index }
 func (p *fakePort) Offload() bool    { return p.offload }
-func (p *fakePort) Stats() nic.Stats { return nic.Stats{} }
+func (p *fakePort) Stats() nic.Stats { return p.stats }
 func (p *fakePort) SetMembership(m nic.Membership) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -208,6 +208,7 @@ func (b *Bond) drop(slaves []*slave) (empty bool, mac [6]byte) {
 		b.slots[s.slot] = false
 		b.past.add(s.traffic())
 		b.retired.add(&s.rx.drops)
+		b.retired.addPort(s.port.Stats())
 	}
 	b.dirty = true
 	if len(b.slaves) > 0 {

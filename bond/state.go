@@ -112,12 +112,13 @@ func (b *Bond) state() State {
 	for _, s := range b.slaves {
 		t := s.traffic()
 		st.Traffic.add(t)
+		stats := s.port.Stats()
 		drops.add(&s.rx.drops)
+		drops.addPort(stats)
 		if s.leaving {
 			continue
 		}
 		shown = append(shown, s)
-		stats := s.port.Stats()
 		speed := s.rated()
 		state := "ACTIVE"
 		// The driver's ARP monitor has slaves that are down as backups in all modes.
