@@ -33,7 +33,16 @@ func among(ctx context.Context, places chan struct{}) (leave func(), err error) 
 	}
 }
 
-func (s *fsSource) Bonds(ctx context.Context) ([]bond.State, error) { return s.client.Bonds(ctx) }
+func (s *fsSource) Brief(ctx context.Context) ([]bond.State, error) { return s.client.Brief(ctx) }
+
+func (s *fsSource) Bond(ctx context.Context, name string) (bond.State, error) {
+	leave, err := among(ctx, s.reads)
+	if err != nil {
+		return bond.State{}, err
+	}
+	defer leave()
+	return s.client.Bond(ctx, name)
+}
 
 func (s *fsSource) ReadFileOf(ctx context.Context, name string, index int, file string) (string, error) {
 	leave, err := among(ctx, s.reads)

@@ -67,6 +67,13 @@ func (c *Client) Bonds(ctx context.Context) ([]bond.State, error) {
 	return out, c.do(ctx, http.MethodGet, "/v1/bonds", nil, &out)
 }
 
+// Brief returns every bond's name, index and address, and those of its slaves;
+// the rest of the states is empty.
+func (c *Client) Brief(ctx context.Context) ([]bond.State, error) {
+	var out []bond.State
+	return out, c.do(ctx, http.MethodGet, "/v1/bonds?brief=true", nil, &out)
+}
+
 // Bond returns the state of one bond.
 func (c *Client) Bond(ctx context.Context, name string) (bond.State, error) {
 	var out bond.State

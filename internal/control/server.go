@@ -74,10 +74,14 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-func (s *Server) list(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	state := (*bond.Bond).State
+	if r.URL.Query().Get("brief") == "true" {
+		state = (*bond.Bond).Brief
+	}
 	states := []bond.State{}
 	for _, b := range s.engine.Bonds() {
-		if st, err := b.State(); err == nil { // one deleted meanwhile is not there
+		if st, err := state(b); err == nil { // one deleted meanwhile is not there
 			states = append(states, st)
 		}
 	}

@@ -68,7 +68,9 @@ type oneBond struct {
 	gone bool
 }
 
-func (s *oneBond) Bonds(context.Context) ([]bond.State, error) {
+func (s *oneBond) Bond(context.Context, string) (bond.State, error) { return bond.State{}, unix.ENODEV }
+
+func (s *oneBond) Brief(context.Context) ([]bond.State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone {

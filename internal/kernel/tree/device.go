@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/kernel/sysfs"
@@ -57,8 +59,21 @@ func (t *Tree) slaveDir(st *bond.State, s *bond.SlaveState, err error) (*node, e
 	id := identity(identity("slave", st.Index, st.Name), s.Index, s.Name)
 	c := children{}
 	for _, name := range sysfs.SlaveFiles() {
-		text, _ := sysfs.ReadSlave(s, name)
-		c[name] = fixed(id+"/bonding_slave/"+name, text)
+		n := file(id+"/bonding_slave/"+name, func(ctx context.Context, _ Reader) (string, error) {
+			now, err := t.state(ctx, st.Name, st.Index)
+			if err != nil {
+				return "", err
+			}
+			for i := range now.Slaves {
+				if now.Slaves[i].Index == s.Index {
+					text, _ := sysfs.ReadSlave(&now.Slaves[i], name)
+					return text, nil
+				}
+			}
+			return "", unix.ENODEV
+		})
+		n.sure = true
+		c[name] = n
 	}
 	own := children{
 		"bonding_slave":    fixedDir(id+"/bonding_slave", c),

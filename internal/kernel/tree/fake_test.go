@@ -21,10 +21,10 @@ import (
 type daemon struct {
 	mu     sync.Mutex
 	gone   bool
-	hung   chan struct{} // if not nil, Bonds waits for it
+	hung   chan struct{} // if not nil, Brief waits for it
 	states []bond.State
 	texts  map[string]map[string]string
-	asked  int      // how often for Bonds
+	asked  int      // how often for Brief
 	did    []string // what else it was asked for
 }
 
@@ -37,7 +37,20 @@ func (d *daemon) locked(do func() error) error {
 	return do()
 }
 
-func (d *daemon) Bonds(ctx context.Context) (out []bond.State, err error) {
+func (d *daemon) Bond(_ context.Context, name string) (out bond.State, err error) {
+	err = d.locked(func() error {
+		for _, st := range d.states {
+			if st.Name == name {
+				out = st
+				return nil
+			}
+		}
+		return &control.Error{Message: name + " is gone", Errno: unix.ENODEV}
+	})
+	return out, err
+}
+
+func (d *daemon) Brief(ctx context.Context) (out []bond.State, err error) {
 	d.mu.Lock()
 	hung := d.hung
 	d.asked++

@@ -53,7 +53,7 @@ func (f *flights) fly() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
-		next.bonds, next.err = f.src.Bonds(ctx)
+		next.bonds, next.err = f.src.Brief(ctx)
 		cancel()
 		close(next.landed)
 	}

@@ -71,13 +71,17 @@ func (t *Tree) procFile(v *view, name string) (*node, error) {
 	if st == nil {
 		return nil, err
 	}
-	n := file(identity("proc", st.Index, name), func(_ context.Context, as Reader) (string, error) {
-		if as.Privileged {
-			return proc.Text(st, t.release), nil
+	n := file(identity("proc", st.Index, name), func(ctx context.Context, as Reader) (string, error) {
+		now, err := t.state(ctx, name, st.Index)
+		switch {
+		case err != nil:
+			return "", err
+		case as.Privileged:
+			return proc.Text(&now, t.release), nil
 		}
-		return proc.PublicText(st, t.release), nil
+		return proc.PublicText(&now, t.release), nil
 	})
-	n.Size = 0
+	n.Size, n.sure = 0, true
 	return n, nil
 }
 

@@ -21,7 +21,7 @@ const marker = ".tapbond-snapshot"
 // Snapshot writes the tree to dir as plain files. What was in dir, an earlier
 // snapshot, is exchanged for it in one step: whoever opens a path under dir finds
 // one or the other, whole. The earlier one stays beside dir, hidden, until the
-// next, for those who are in it. All of a bond's files are of one moment.
+// next, for those who are in it. A bond's options are of one moment.
 func (t *Tree) Snapshot(ctx context.Context, dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -170,15 +170,19 @@ func (t *Tree) freeze(ctx context.Context) (*frozen, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	f := &frozen{Source: t.src, texts: map[string]map[string]string{}}
-	bonds, err := t.src.Bonds(ctx)
+	bonds, err := t.src.Brief(ctx)
 	if errors.Is(err, control.ErrNoServer) {
 		return f, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, st := range bonds {
-		texts, err := t.src.ReadFiles(ctx, st.Name)
+	for _, b := range bonds {
+		st, err := t.src.Bond(ctx, b.Name)
+		var texts map[string]string
+		if err == nil {
+			texts, err = t.src.ReadFiles(ctx, b.Name)
+		}
 		if errors.Is(err, unix.ENODEV) || errors.Is(err, control.ErrNoServer) {
 			continue // it has just gone
 		}
@@ -190,7 +194,16 @@ func (t *Tree) freeze(ctx context.Context) (*frozen, error) {
 	return f, nil
 }
 
-func (f *frozen) Bonds(context.Context) ([]bond.State, error) { return f.bonds, nil }
+func (f *frozen) Brief(context.Context) ([]bond.State, error) { return f.bonds, nil }
+
+func (f *frozen) Bond(_ context.Context, name string) (bond.State, error) {
+	for _, st := range f.bonds {
+		if st.Name == name {
+			return st, nil
+		}
+	}
+	return bond.State{}, unix.ENODEV
+}
 
 func (f *frozen) ReadFileOf(_ context.Context, name string, _ int, file string) (string, error) {
 	text, ok := f.texts[name][file]

@@ -18,7 +18,9 @@ import (
 // Source is what a tree asks of the daemon. Any method may return
 // control.ErrNoServer.
 type Source interface {
-	Bonds(ctx context.Context) ([]bond.State, error)
+	// Brief tells at least names, indexes and addresses of bonds and slaves.
+	Brief(ctx context.Context) ([]bond.State, error)
+	Bond(ctx context.Context, name string) (bond.State, error)
 	// ReadFileOf is ENODEV if the bond's device has another index.
 	ReadFileOf(ctx context.Context, bond string, index int, file string) (string, error)
 	ReadFiles(ctx context.Context, bond string) (map[string]string, error)
@@ -51,7 +53,16 @@ func New(src Source, host Host, release string) *Tree {
 // NIC take seconds to be set up.
 const writeTimeout = 30 * time.Second
 
-// view is the daemon's state as one request to the tree sees it, asked for when
+// state is all there is to say of a bond, if its device still has that index.
+func (t *Tree) state(ctx context.Context, name string, index int) (bond.State, error) {
+	st, err := t.src.Bond(ctx, name)
+	if err == nil && st.Index != index {
+		err = unix.ENODEV
+	}
+	return st, err
+}
+
+// view is the daemon's bonds as one request to the tree sees it, asked for when
 // it is first needed.
 type view struct {
 	t     *Tree
