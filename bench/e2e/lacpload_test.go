@@ -2,10 +2,7 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,7 +56,7 @@ func TestLACPFlood(t *testing.T) {
 	}
 	rnd := rand.New(rand.NewPCG(1, uint64(count)))
 	good := g.ports[0].Frame()
-	before := g.memory()
+	before := g.rss()
 	at := traffic.Now()
 	for n := 0; n < count; {
 		due := int(float64(rate) * traffic.Now().Sub(at).Seconds())
@@ -80,7 +77,7 @@ func TestLACPFlood(t *testing.T) {
 	back := g.ports[0].Change(func(*partner.Script) {})
 	g.carries(0, back, 3*time.Second)
 	g.carries(1, back, 1100*time.Millisecond)
-	after := g.memory()
+	after := g.rss()
 	t.Logf("%d frames in %v; resident %d kB before, %d kB after", count, traffic.Now().Sub(at), before, after)
 	if after > before+pick(30_000, 30_000) {
 		t.Errorf("resident memory grew from %d to %d kB", before, after)
@@ -104,17 +101,4 @@ func mutate(rnd *rand.Rand, f partner.Frame) []byte {
 		out = partner.Frame(out).Tagged(uint16(rnd.Uint32()))
 	}
 	return out
-}
-
-// memory is the program's resident size in kB.
-func (g *lag) memory() int {
-	g.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.proc.PID()))
-	g.must(err)
-	_, rss, _ := strings.Cut(string(status), "VmRSS:")
-	var kB int
-	if _, err := fmt.Sscan(rss, &kB); err != nil {
-		g.t.Fatal(err)
-	}
-	return kB
 }

@@ -2,7 +2,6 @@ package ipshell
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,33 +13,22 @@ import (
 // What ip printed of bonds and slaves in every recorded situation, read into a
 // bond's state, is printed as it was.
 func TestSamples(t *testing.T) {
-	dirs, err := os.ReadDir(sample.Dir())
-	if err != nil || len(dirs) < 50 {
-		t.Fatalf("%d situations, %v", len(dirs), err)
-	}
-	for _, d := range dirs {
-		s, err := sample.Load(d.Name(), false)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
+	sample.Each(t, false, func(t *testing.T, s *sample.Sample) {
 		wantText, err := s.Text("ip.txt")
 		if err != nil {
-			t.Error(err)
-			continue
+			t.Fatal(err)
 		}
 		wantTree, err := s.Text("ip.json")
 		if err != nil {
-			t.Error(err)
-			continue
+			t.Fatal(err)
 		}
 		st := &s.State
 		if got := text("bond", bondInfo(st)); !strings.Contains(wantText, "\n    "+got+"addrgenmode") {
-			t.Errorf("%s: %s is not in\n%s", d.Name(), got, wantText)
+			t.Errorf("%s is not in\n%s", got, wantText)
 		}
 		for i := range st.Slaves {
 			if got := text("bond_slave", slaveInfo(&st.Slaves[i])); !strings.Contains(wantText, "\n    "+got+"addrgenmode") {
-				t.Errorf("%s: %s is not in\n%s", d.Name(), got, wantText)
+				t.Errorf("%s is not in\n%s", got, wantText)
 			}
 		}
 		got := map[string]string{"bond0": printed(object{{"info_kind", "bond"}, {"info_data", tree(bondInfo(st))}})}
@@ -55,10 +43,10 @@ func TestSamples(t *testing.T) {
 			}
 			name := fmt.Sprint(link.(object).get("ifname"))
 			if diff := cmp.Diff(printed(link.(object).get("linkinfo")), got[name]); diff != "" && (name == "bond0" || len(st.Slaves) > 0) {
-				t.Errorf("%s, %s: %s", d.Name(), name, diff)
+				t.Errorf("%s: %s", name, diff)
 			}
 		}
-	}
+	})
 }
 
 func printed(v any) string {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
@@ -54,6 +55,25 @@ func Load(name string, proc bool) (*Sample, error) {
 	}
 	readProc(text, &s.State, proc)
 	return s, nil
+}
+
+// Each loads every situation and checks it in a subtest of its name. Fewer than
+// there must be fail t.
+func Each(t *testing.T, proc bool, check func(*testing.T, *Sample)) {
+	t.Helper()
+	dirs, err := os.ReadDir(Dir())
+	if err != nil || len(dirs) < 50 {
+		t.Fatalf("%d situations, %v", len(dirs), err)
+	}
+	for _, d := range dirs {
+		t.Run(d.Name(), func(t *testing.T) {
+			s, err := Load(d.Name(), proc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, s)
+		})
+	}
 }
 
 // Text returns one of the situation's files.
