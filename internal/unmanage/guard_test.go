@@ -225,3 +225,58 @@ func TestNamesThatCannotBeWritten(t *testing.T) {
 		t.Errorf("files %v", got)
 	}
 }
+
+// Where systemd starts things, a manager that is installed and doesn't run yet
+// finds the file when it starts; where it isn't to run, nothing is written.
+func TestManagerThatIsYetToStart(t *testing.T) {
+	run := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name     string
+		systemd  bool
+		here     bool // pid 1 is in this network namespace
+		program  string
+		expected bool
+	}{
+		{"no systemd", false, true, self, false},
+		{"not installed", true, true, filepath.Join(run, "nothing"), false},
+		{"another namespace", true, false, self, false},
+		{"yet to start", true, true, self, true},
+	} {
+		if test.systemd {
+			if err := os.MkdirAll(filepath.Join(run, systemdRuns), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := &bus{address: "unix:path=" + filepath.Join(run, "no-bus"), here: func(int) bool { return test.here }}
+		d, ok := newNetworkd(run, b).(*dropin)
+		if !ok {
+			t.Fatal("not by files")
+		}
+		d.programs = []string{test.program}
+		if got := d.has(t.Context(), "eth0"); got != test.expected {
+			t.Errorf("%s: has the NIC: %v", test.name, got)
+			continue
+		}
+		if !test.expected {
+			continue
+		}
+		if err := d.hold(t.Context(), "eth0"); err != nil {
+			t.Error(err)
+		}
+		p := networkd(t, startBus(t), run)
+		p.reload()
+		if p.has("eth0") {
+			t.Error("it was started and has eth0")
+		}
+		if err := d.free(t.Context(), []string{"eth0"}); err != nil {
+			t.Error(err)
+		}
+		if got := files(t, p.dir); len(got) > 0 {
+			t.Errorf("files %v", got)
+		}
+	}
+}
