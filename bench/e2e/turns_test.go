@@ -18,7 +18,7 @@ import (
 // subtests say so; subtests that are just parallel run beside each other alone.
 var (
 	waiters = make(chan struct{}, 4)
-	workers = make(chan struct{}, 2)
+	workers = make(chan struct{}, 4)
 )
 
 // stragglers is how long frames are waited for of which none may be lost: whoever
