@@ -61,13 +61,19 @@ func (t *Tree) Snapshot(ctx context.Context, dir string) error {
 }
 
 // begin makes the folder that is written to, or takes the one that a killed
-// process left. Whoever writes holds a lock on it.
+// process left. Whoever writes holds a lock on it. What somebody else has put
+// there, where all may write, isn't emptied: it may lead anywhere.
 func begin(next string) (lock *os.File, err error) {
 	if err := os.Mkdir(next, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	if lock, err = os.Open(next); err != nil {
+	if lock, err = os.OpenFile(next, unix.O_NOFOLLOW|unix.O_DIRECTORY, 0); err != nil {
 		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(lock.Fd()), &st); err != nil || int(st.Uid) != os.Geteuid() {
+		lock.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s: somebody else's: %w", next, unix.EPERM))
 	}
 	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || !isAt(lock, next) {
 		lock.Close()
@@ -89,7 +95,7 @@ func isAt(f *os.File, path string) bool {
 	if err != nil {
 		return false
 	}
-	at, err := os.Stat(path)
+	at, err := os.Lstat(path)
 	return err == nil && os.SameFile(is, at)
 }
 

@@ -147,3 +147,46 @@ func TestSnapshotsUnderAReader(t *testing.T) {
 	close(looked)
 	<-written
 }
+
+// A link where the next snapshot is written may lead to what is somebody's.
+func TestSnapshotFollowsNoLink(t *testing.T) {
+	_, tr := planted(t)
+	at := t.TempDir()
+	precious := filepath.Join(at, "precious")
+	if err := os.MkdirAll(filepath.Join(precious, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(precious, filepath.Join(at, ".snap.next")); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Snapshot(t.Context(), filepath.Join(at, "snap")); !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP) {
+		t.Errorf("through a link: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(precious, "data")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSnapshotTakesNoForeignFolder(t *testing.T) {
+	_, tr := planted(t)
+	at := t.TempDir()
+	next := filepath.Join(at, ".snap.next")
+	if err := os.MkdirAll(filepath.Join(next, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if os.Chown(next, 12345, 12345) == nil { // only root can give it away
+		if err := tr.Snapshot(t.Context(), filepath.Join(at, "snap")); !errors.Is(err, unix.EPERM) {
+			t.Errorf("in somebody's folder: %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(next, "data")); err != nil {
+			t.Error(err)
+		}
+		if err := os.Chown(next, os.Geteuid(), os.Getegid()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// One that is ours was left by a killed process.
+	if err := tr.Snapshot(t.Context(), filepath.Join(at, "snap")); err != nil {
+		t.Error(err)
+	}
+}
