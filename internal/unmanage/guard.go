@@ -58,7 +58,9 @@ func newGuard(s settings) (*Guard, error) {
 		return nil, fmt.Errorf("network namespace: %w", err)
 	}
 	bus := &bus{address: s.bus, here: g.here}
-	g.managers = []manager{newNetworkManager(s.run, bus), newNetworkd(s.run, bus), newDhcpcd(s.run, g.here)}
+	// dhcpcd first: what is waited for it is little, and a bus that says nothing
+	// would take all there is.
+	g.managers = []manager{newDhcpcd(s.run, g.here), newNetworkManager(s.run, bus), newNetworkd(s.run, bus)}
 	return g, nil
 }
 

@@ -139,7 +139,8 @@ func TestSilentManager(t *testing.T) {
 	close(p.stuck)
 }
 
-// A bus that takes connections and says nothing costs two seconds, once.
+// A bus that takes connections and says nothing costs two seconds, once, and
+// isn't dhcpcd's affair.
 func TestSilentBus(t *testing.T) {
 	t.Parallel()
 	run := t.TempDir()
@@ -153,14 +154,19 @@ func TestSilentBus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d := startDhcpcd(t, run, false, "eth0")
 	for i, limit := range []time.Duration{2 * patience, patience / 2} {
 		begin := time.Now()
-		if got := g.Look(t.Context(), "eth0"); len(got) > 0 {
+		if got := g.Look(t.Context(), "eth0"); !slices.Equal(got, []string{"dhcpcd"}) {
 			t.Errorf("%v run", got)
 		}
 		if took := time.Since(begin); took > limit {
 			t.Errorf("look %d took %v", i, took)
 		}
+	}
+	noErrors(t, g.Hold(t.Context(), Held{NIC: "eth0", Managers: []string{"dhcpcd"}}))
+	if got := d.nics(); len(got) > 0 {
+		t.Errorf("dhcpcd has %v", got)
 	}
 }
 
