@@ -42,13 +42,15 @@ func (b *Bond) managerTrouble(nic, what string) {
 // told before.
 func (b *Bond) holdAgain(s *slave) {
 	var h unmanage.Held
-	_ = b.call(func() { h = unmanage.Held{NIC: s.name, Managers: s.managers} })
+	if b.call(func() { h = unmanage.Held{NIC: s.name, Managers: s.managers} }) != nil {
+		return
+	}
 	for _, m := range b.sys.Managers().Look(b.ctx, h.NIC) {
 		if !slices.Contains(h.Managers, m) {
 			h.Managers = append(slices.Clone(h.Managers), m)
 		}
 	}
-	var gone bool
+	gone := true // unless a bond that is there still says otherwise
 	_ = b.call(func() {
 		gone = s.leaving || b.slaveByID(s.id) != s || s.name != h.NIC
 		if !gone {
@@ -61,7 +63,9 @@ func (b *Bond) holdAgain(s *slave) {
 	}
 	b.engine.keep.flush()
 	b.hold(h)
-	if b.call(func() { gone = s.leaving || b.slaveByID(s.id) != s }); gone {
+	gone = true
+	_ = b.call(func() { gone = s.leaving || b.slaveByID(s.id) != s })
+	if gone {
 		b.letGo(h) // released meanwhile, perhaps before this had been said
 	}
 }

@@ -67,6 +67,19 @@ func TestManagersAreTold(t *testing.T) {
 	})
 }
 
+// A bond that is gone has nobody told of its slaves: nobody would take it back.
+func TestManagersAfterTheBond(t *testing.T) {
+	run(t, "mode active-backup miimon 100", []string{"eth0"}, func(r *rig) {
+		var s *slave
+		r.must(r.b.call(func() { s = r.b.members()[0] }))
+		r.must(r.e.CloseAll(r.t.Context()))
+		r.b.holdAgain(s)
+		if held := r.sys.holds(); len(held) > 0 {
+			t.Errorf("still held: %q", held)
+		}
+	})
+}
+
 // What a manager doesn't do is a warning; the NIC is a slave all the same.
 func TestManagerRefuses(t *testing.T) {
 	run(t, "mode active-backup miimon 100", nil, func(r *rig) {
