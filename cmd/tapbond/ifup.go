@@ -82,7 +82,7 @@ any other interface the system's own ifup is run, if there is one.
 				case set.Stray(name):
 					return set.Up([]string{name}, w, s.rules())
 				}
-				return nil, s.handOver("ifup", name, set)
+				return s.handOver("ifup", name, args, set)
 			})
 		},
 	}
@@ -114,7 +114,7 @@ is one.`,
 				case set.Bond(name) != nil || set.Stray(name):
 					return &ifcfg.Plan{}, nil
 				}
-				return nil, s.handOver("ifdown", name, set)
+				return s.handOver("ifdown", name, args, set)
 			})
 		},
 	}
@@ -133,21 +133,22 @@ func ifupName(args []string) (name string, boot bool, err error) {
 	return strings.TrimPrefix(filepath.Base(args[0]), "ifcfg-"), boot, nil
 }
 
-// handOver lets the system's own ifup do what isn't ours. It returns only if it
-// can't.
-func (s *scripts) handOver(tool, name string, set *ifcfg.Set) error {
+// handOver lets the system's own ifup do what isn't ours, with all that was said:
+// "boot" keeps it, too, from what has ONBOOT=no. It returns only if it can't, or
+// in a dry run, with nothing to do.
+func (s *scripts) handOver(tool, name string, args []string, set *ifcfg.Set) (*ifcfg.Plan, error) {
 	path := ifup.FindReal(tool)
 	if path == "" {
 		if file := set.Other(name); file != "" {
-			return fmt.Errorf("%s: %s makes neither a bond nor a slave, and there is no other %s here", name, file, tool)
+			return nil, fmt.Errorf("%s: %s makes neither a bond nor a slave, and there is no other %s here", name, file, tool)
 		}
-		return fmt.Errorf("%s: no file in %s makes such a bond or slave, and there is no other %s here", name, s.from, tool)
+		return nil, fmt.Errorf("%s: no file in %s makes such a bond or slave, and there is no other %s here", name, s.from, tool)
 	}
 	if s.dryRun {
-		fmt.Println(path, name)
-		return errSaid
+		fmt.Println(path, strings.Join(args, " "))
+		return &ifcfg.Plan{}, nil
 	}
-	return ifup.HandOver(path, []string{name})
+	return nil, ifup.HandOver(path, args)
 }
 
 // foreign reports words that are no business of ours: those of another ifup,
