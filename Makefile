@@ -9,13 +9,18 @@ COUNT    ?= 6
 
 export GOFLAGS ?= -trimpath
 
-.PHONY: build install demo bench microbench test check unit race alloc fuzz net deps soak selftests clean
+.PHONY: build install install-units demo bench microbench test check unit race alloc fuzz net deps soak selftests clean
 
 build:
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o bin/tapbond ./cmd/tapbond
 
 install: build
 	install -D -m 755 bin/tapbond $(DESTDIR)/usr/local/sbin/tapbond
+
+# For systemd, which looks there too. Nothing is enabled or started: which of them
+# are wanted is the operator's to say.
+install-units:
+	install -D -m 644 -t $(DESTDIR)/usr/local/lib/systemd/system packaging/systemd/*.service
 
 # One bond on real interfaces in namespaces: traffic, a cut, the failover.
 demo: build
