@@ -15,8 +15,9 @@ import (
 const handedVar = "TAPBOND_IFUP_HANDED"
 
 // FindReal returns the system's own ifup or ifdown: the first program of that
-// name in PATH, and then in the usual places, that isn't this one. "" if there
-// is none.
+// name in PATH, and then in the usual places, that isn't this one; of where
+// somebody stands it isn't taken. "" if there is none. Unlike other commands'
+// (internal/kernel/installed) it may be a script: most are.
 func FindReal(name string) string {
 	self, err := os.Stat("/proc/self/exe")
 	if err != nil || os.Getenv(handedVar) != "" {
@@ -25,7 +26,7 @@ func FindReal(name string) string {
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
-		if err != nil || os.SameFile(self, info) {
+		if err != nil || !filepath.IsAbs(path) || os.SameFile(self, info) {
 			continue
 		}
 		if path, err = exec.LookPath(path); err == nil {

@@ -10,7 +10,8 @@ import (
 )
 
 // Find returns the installed program NAME: the first one in PATH, and then in
-// the usual places, that isn't this program.
+// the usual places, that isn't this program. Folders of PATH that depend on where
+// somebody stands don't count: what lies there need not be the system's.
 func Find(name string) (string, error) {
 	self, err := os.Stat("/proc/self/exe")
 	if err != nil {
@@ -20,7 +21,7 @@ func Find(name string) (string, error) {
 	for _, dir := range dirs {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
-		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 || os.SameFile(self, info) || wraps(path) {
+		if err != nil || !filepath.IsAbs(path) || info.IsDir() || info.Mode()&0o111 == 0 || os.SameFile(self, info) || wraps(path) {
 			continue
 		}
 		return path, nil

@@ -41,6 +41,13 @@ func TestFindPassesOverOurselvesAndWrappers(t *testing.T) {
 			t.Errorf("with %d folders: %q, %v", i+1, got, err)
 		}
 	}
+	t.Chdir(filepath.Join(dir, "e"))
+	for _, here := range []string{"", ".", ":"} {
+		t.Setenv("PATH", here)
+		if got, err := Find("frobnicate"); err == nil {
+			t.Errorf("PATH=%q: %s, of where we stand", here, got)
+		}
+	}
 	if _, err := Find("tapbond-no-such-program"); err == nil || err.Error() != "the tapbond-no-such-program command is not installed" {
 		t.Errorf("%v", err)
 	}
