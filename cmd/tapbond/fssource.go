@@ -54,10 +54,22 @@ func (s *fsSource) ReadFileOf(ctx context.Context, name string, index int, file 
 }
 
 func (s *fsSource) ReadFiles(ctx context.Context, name string) (map[string]string, error) {
+	leave, err := among(ctx, s.reads)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return s.client.ReadFiles(ctx, name)
 }
 
-func (s *fsSource) Module(ctx context.Context) (bond.ModuleState, error) { return s.client.Module(ctx) }
+func (s *fsSource) Module(ctx context.Context) (bond.ModuleState, error) {
+	leave, err := among(ctx, s.reads)
+	if err != nil {
+		return bond.ModuleState{}, err
+	}
+	defer leave()
+	return s.client.Module(ctx)
+}
 
 func (s *fsSource) SetSysfs(ctx context.Context, name string, opts []option.Assign) error {
 	return s.write(ctx, func() error { return s.client.SetSysfs(ctx, name, opts) })
