@@ -177,10 +177,20 @@ func runsDHCP(dev string) bool {
 }
 
 func stopCommand(dev string) []string {
+	return commandOf(dev, func(c *dhcp) func(path, dev string) []string { return c.stop })
+}
+
+func startCommand(dev string) []string {
+	return commandOf(dev, func(c *dhcp) func(path, dev string) []string { return c.start })
+}
+
+// commandOf is one of the client's that was started for the device; nil if none
+// was.
+func commandOf(dev string, which func(*dhcp) func(path, dev string) []string) []string {
 	path, _ := readMarker(dev)
-	for _, c := range dhcps {
-		if filepath.Base(path) == c.name {
-			return c.stop(path, dev)
+	for i := range dhcps {
+		if filepath.Base(path) == dhcps[i].name {
+			return which(&dhcps[i])(path, dev)
 		}
 	}
 	return nil
@@ -207,6 +217,20 @@ func startDHCP(ctx context.Context, s ifcfg.Step) (Undo, error) {
 		return nil, fmt.Errorf("no address by DHCP: %s: %w%s", filepath.Base(s.Command[0]), err, said(out))
 	}
 	return undo, nil
+}
+
+// endDHCP stops the client of a bond that is to go. If the bond then stays, so
+// does the wish for an address.
+func endDHCP(ctx context.Context, s ifcfg.Step) (Undo, error) {
+	start := startCommand(s.Bond)
+	err := stopDHCP(ctx, s)
+	if start == nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		_, err := startDHCP(ctx, ifcfg.Step{Bond: s.Bond, Command: start})
+		return err
+	}, err
 }
 
 // stopDHCP has the client give its lease back and end.

@@ -69,7 +69,7 @@ func (m *Machine) Do(ctx context.Context, s ifcfg.Step) (Undo, error) {
 	case ifcfg.StartDHCP:
 		return startDHCP(ctx, s)
 	case ifcfg.StopDHCP:
-		return nil, stopDHCP(ctx, s)
+		return endDHCP(ctx, s)
 	case ifcfg.Release:
 		return nil, m.Client.Release(ctx, s.Bond, s.Link)
 	case ifcfg.Delete:
