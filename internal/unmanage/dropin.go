@@ -126,14 +126,35 @@ func wasInsisted(path string) bool {
 }
 
 func (d *dropin) write(path, text string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := readableFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	// Never half a file, nor one that the next reading takes for another.
 	if err := os.WriteFile(path+"~", []byte(text), 0o644); err != nil {
 		return err
 	}
+	// Whatever the umask that we were started with: networkd isn't root.
+	if err := os.Chmod(path+"~", 0o644); err != nil {
+		return err
+	}
 	return os.Rename(path+"~", path)
+}
+
+// readableFolder makes a folder for everybody to read, as far as it isn't there.
+func readableFolder(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := readableFolder(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil // the manager itself has just made it
+		}
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 // ask opens the bus, has the files read again and then does what is left to do.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // guarded is a Guard with a bus and folders of the test's own.
@@ -99,6 +100,22 @@ func TestOtherFilesSayOtherwise(t *testing.T) {
 	noErrors(t, later.Free(t.Context(), h))
 	if !p.has("eth1") || len(files(t, p.dir)) > 0 {
 		t.Errorf("freed: it has eth1 %v, files %v", p.has("eth1"), files(t, p.dir))
+	}
+}
+
+// networkd isn't root, and we may be started with any umask.
+func TestFilesAreReadable(t *testing.T) {
+	g, address, run := guarded(t)
+	p := networkd(t, address, run)
+	was := unix.Umask(0o077)
+	defer unix.Umask(was)
+	noErrors(t, g.Hold(t.Context(), Held{NIC: "eth0", Managers: []string{"systemd-networkd"}}))
+	for path, want := range map[string]os.FileMode{
+		filepath.Join(p.dir, "0-tapbond-eth0.network"): 0o644, p.dir: 0o755, filepath.Dir(p.dir): 0o755,
+	} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
 	}
 }
 
