@@ -45,7 +45,7 @@ func (t *Tree) Snapshot(ctx context.Context, dir string) error {
 	if err := t.writeTo(ctx, next); err != nil {
 		return err
 	}
-	if err := os.Chmod(next, 0o755); err != nil {
+	if err := os.Chmod(next, folderMode); err != nil {
 		return err
 	}
 	if !there {
@@ -130,8 +130,14 @@ func (t *Tree) writeTo(ctx context.Context, dir string) error {
 	if err := frozen.copy(ctx, v, frozen.root, dir); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, marker), nil, 0o444)
+	return os.WriteFile(filepath.Join(dir, marker), nil, fileMode)
 }
+
+// Modes of a snapshot: it is for everybody to read, whatever the umask.
+const (
+	folderMode = 0o755
+	fileMode   = 0o444
+)
 
 // copy writes what is under a folder of the tree.
 func (t *Tree) copy(ctx context.Context, v *view, n *node, dir string) error {
@@ -144,7 +150,8 @@ func (t *Tree) copy(ctx context.Context, v *view, n *node, dir string) error {
 		switch {
 		case c.host && isNumber(c.Name): // a process, which won't be there for long
 		case c.Mode.IsDir():
-			if err = os.Mkdir(at, 0o755); err == nil {
+			err = errors.Join(os.Mkdir(at, folderMode), os.Chmod(at, folderMode))
+			if err == nil {
 				err = t.copy(ctx, v, c, at)
 			}
 		case c.Mode&fs.ModeSymlink != 0:
@@ -154,7 +161,7 @@ func (t *Tree) copy(ctx context.Context, v *view, n *node, dir string) error {
 			if unreadable != nil {
 				continue // like the speed of a device without carrier
 			}
-			err = os.WriteFile(at, []byte(text), 0o444)
+			err = errors.Join(os.WriteFile(at, []byte(text), fileMode), os.Chmod(at, fileMode))
 		}
 		if err != nil {
 			return err

@@ -190,3 +190,18 @@ func TestSnapshotTakesNoForeignFolder(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSnapshotIsForEverybody(t *testing.T) {
+	_, tr := planted(t)
+	dir := filepath.Join(t.TempDir(), "snap")
+	was := unix.Umask(0o077)
+	defer unix.Umask(was)
+	if err := tr.Snapshot(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]fs.FileMode{"": 0o755, "sys/class": 0o755, "sys/class/net/bonding_masters": 0o444} {
+		if info, err := os.Stat(filepath.Join(dir, path)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+}
