@@ -20,9 +20,10 @@ func linkByName(name string) (netlink.Link, error) {
 	return l, nil
 }
 
-// setDown sets a link down. Back up, it is given what the kernel took from it
-// on the way: IPv6 addresses and routes.
-func setDown(name string) (Undo, error) {
+// SetDown sets a link of the calling thread's network namespace down; without an
+// undo if it was. Back up, it is given what the kernel took from it on the way:
+// IPv6 addresses and routes.
+func SetDown(name string) (Undo, error) {
 	l, err := linkByName(name)
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (m *Machine) Do(ctx context.Context, s ifcfg.Step) (Undo, error) {
 	case ifcfg.SetMTU:
 		return m.followed(ctx, func() (Undo, error) { return setMTU(s.Link, s.MTU) })
 	case ifcfg.LinkDown:
-		return m.followed(ctx, func() (Undo, error) { return setDown(s.Link) })
+		return m.followed(ctx, func() (Undo, error) { return SetDown(s.Link) })
 	case ifcfg.LinkUp:
 		return m.followed(ctx, func() (Undo, error) { return setUp(s.Link) })
 	case ifcfg.Enslave:

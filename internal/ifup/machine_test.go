@@ -87,7 +87,7 @@ func seen(t *testing.T) map[string][]string {
 func TestStepsAndTheirUndo(t *testing.T) {
 	address := func(p string) ifcfg.Address { return ifcfg.Address{Prefix: netip.MustParsePrefix(p)} }
 	for name, do := range map[string]func() (Undo, error){
-		"down":    func() (Undo, error) { return setDown("eth0") },
+		"down":    func() (Undo, error) { return SetDown("eth0") },
 		"address": func() (Undo, error) { return addAddress(ifcfg.Step{Bond: "bond0", Address: address("10.0.0.1/8")}) },
 		"address6": func() (Undo, error) {
 			return addAddress(ifcfg.Step{Bond: "bond0", Address: address("2001:db8:2::1/64")})

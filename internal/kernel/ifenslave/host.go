@@ -1,11 +1,14 @@
 package ifenslave
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/ifup"
 )
 
 // NIC is what there is to know of an interface.
@@ -26,7 +29,7 @@ type Host interface {
 	// NICs returns all of them, in the kernel's order.
 	NICs() ([]NIC, error)
 	// Prepare sets an interface down and takes its IPv4 addresses away, as a
-	// slave is to have none. undo puts it back.
+	// slave is to have none. undo puts it back, with the routes it had.
 	Prepare(name string) (undo func() error, err error)
 }
 
@@ -76,19 +79,20 @@ func (Links) Prepare(name string) (func() error, error) {
 	if err != nil {
 		return nil, fmt.Errorf("addresses: %w", err)
 	}
-	up := l.Attrs().RawFlags&unix.IFF_UP != 0
+	up, err := ifup.SetDown(name)
+	if err != nil {
+		return nil, err
+	}
 	undo := func() error {
 		var errs []error
-		if up {
-			errs = append(errs, netlink.LinkSetUp(l))
-		}
-		for i := range addrs {
+		for i := range addrs { // before the link comes up: its routes need them
+			addrs[i].Flags = 0 // those of the state
 			errs = append(errs, netlink.AddrReplace(l, &addrs[i]))
 		}
+		if up != nil {
+			errs = append(errs, up(context.Background()))
+		}
 		return errors.Join(errs...)
-	}
-	if err := netlink.LinkSetDown(l); err != nil {
-		return nil, fmt.Errorf("set down: %w", err)
 	}
 	for i := range addrs {
 		if err := netlink.AddrDel(l, &addrs[i]); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {

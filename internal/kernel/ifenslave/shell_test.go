@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -181,14 +182,24 @@ func TestPrepare(t *testing.T) {
 			must(err)
 			must(netlink.AddrAdd(l, addr))
 		}
+		_, far, err := net.ParseCIDR("192.0.2.0/24")
+		must(err)
+		must(netlink.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: far, Gw: net.IPv4(10, 1, 0, 9)}))
 		state := func() string {
 			n, err := Links{}.NIC("eth0")
 			must(err)
 			addrs, err := netlink.AddrList(l, netlink.FAMILY_V4)
 			must(err)
+			routes, err := netlink.RouteList(l, netlink.FAMILY_V4)
+			must(err)
 			out := fmt.Sprint(n.Exists, n.Ethernet, n.Up, n.Kernels)
 			for _, a := range addrs {
 				out += " " + a.IPNet.String()
+			}
+			for _, r := range routes {
+				if r.Gw != nil {
+					out += " " + r.Dst.String() + " via " + r.Gw.String()
+				}
 			}
 			return out
 		}
@@ -199,7 +210,7 @@ func TestPrepare(t *testing.T) {
 			t.Errorf("prepared: %s", got)
 		}
 		must(undo())
-		if got := state(); got != before || got != "true true true false 10.1.0.1/24 10.2.0.1/16 10.1.0.2/24" {
+		if got := state(); got != before || got != "true true true false 10.1.0.1/24 10.2.0.1/16 10.1.0.2/24 192.0.2.0/24 via 10.1.0.9" {
 			t.Errorf("was %s\nis  %s", before, got)
 		}
 		if n, err := (Links{}).NIC("a-name-that-is-too-long-for-an-interface"); err != nil || n.Exists {
