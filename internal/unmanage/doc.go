@@ -7,6 +7,7 @@
 //
 //	guard.go    Guard: all managers, with a limit to what is waited for
 //	dropin.go   a file per NIC that a manager reads, and its reading it again
+//	folder.go   where those files are, perhaps in a container
 //	nm.go       NetworkManager: a file, Reload over D-Bus
 //	networkd.go systemd-networkd: likewise
 //	dhcpcd.go   dhcpcd as a manager of all NICs: its control socket

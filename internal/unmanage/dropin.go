@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
-	"golang.org/x/sys/unix"
 )
 
 // dropin is a manager that reads a folder of files, each of which can take one
@@ -56,20 +55,8 @@ func (d *dropin) expected() bool {
 	})
 }
 
-// folder is where a running manager reads its files, seen from here. Usually
-// its /run is ours; by way of the process the same folder may be read-only.
-func (d *dropin) folder(pid int) string {
-	theirs := fmt.Sprintf("/proc/%d/root%s", pid, d.run)
-	var a, b unix.Stat_t
-	if pid == 0 || unix.Stat(d.run, &a) != nil || unix.Stat(theirs, &b) != nil || a.Ino == b.Ino && a.Dev == b.Dev {
-		theirs = d.run
-	}
-	return filepath.Join(theirs, d.dir)
-}
-
-func (d *dropin) path(pid int, nic string) string {
-	return filepath.Join(d.folder(pid), d.prefix+nic+d.suffix)
-}
+// file is the name of a NIC's file.
+func (d *dropin) file(nic string) string { return d.prefix + nic + d.suffix }
 
 // plain names mean themselves in every manager's configuration.
 func plain(nic string) error {
@@ -87,12 +74,16 @@ func (d *dropin) hold(ctx context.Context, nic string) error {
 		return err
 	}
 	pid := d.bus.owner(ctx, d.busName)
-	path := d.path(pid, nic)
+	in, err := d.open(pid)
+	if err != nil {
+		return err
+	}
+	defer in.close()
 	text := d.text(nic)
-	if wasInsisted(path) {
+	if d.insistedOn(in, nic) {
 		text += insisted
 	}
-	if err := d.write(path, text); err != nil {
+	if err := in.write(d.file(nic), text); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -107,7 +98,7 @@ func (d *dropin) hold(ctx context.Context, nic string) error {
 			return err
 		}
 		// Its other files say otherwise. The file remembers what is to be undone.
-		if err := d.write(path, d.text(nic)+insisted); err != nil {
+		if err := in.write(d.file(nic), d.text(nic)+insisted); err != nil {
 			return err
 		}
 		if err := d.insist(ctx, conn, nic, false); err != nil {
@@ -120,41 +111,8 @@ func (d *dropin) hold(ctx context.Context, nic string) error {
 // insisted is the last line of a file that isn't all that was done.
 const insisted = "# and by request\n"
 
-func wasInsisted(path string) bool {
-	text, err := os.ReadFile(path)
-	return err == nil && strings.HasSuffix(string(text), insisted)
-}
-
-func (d *dropin) write(path, text string) error {
-	if err := readableFolder(filepath.Dir(path)); err != nil {
-		return err
-	}
-	// Never half a file, nor one that the next reading takes for another.
-	if err := os.WriteFile(path+"~", []byte(text), 0o644); err != nil {
-		return err
-	}
-	// Whatever the umask that we were started with: networkd isn't root.
-	if err := os.Chmod(path+"~", 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+"~", path)
-}
-
-// readableFolder makes a folder for everybody to read, as far as it isn't there.
-func readableFolder(dir string) error {
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := readableFolder(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		if errors.Is(err, os.ErrExist) {
-			return nil // the manager itself has just made it
-		}
-		return err
-	}
-	return os.Chmod(dir, 0o755)
+func (d *dropin) insistedOn(in *folder, nic string) bool {
+	return strings.HasSuffix(in.read(d.file(nic)), insisted)
 }
 
 // ask opens the bus, has the files read again and then does what is left to do.
@@ -201,16 +159,18 @@ func (d *dropin) untilLeft(ctx context.Context, conn *dbus.Conn, nic string) err
 
 func (d *dropin) free(ctx context.Context, nics []string) error {
 	pid := d.bus.owner(ctx, d.busName)
+	in, err := d.open(pid)
+	if err != nil {
+		return err
+	}
+	defer in.close()
 	var errs []error
 	var requests []string
 	for _, nic := range nics {
-		path := d.path(pid, nic)
-		if wasInsisted(path) {
+		if d.insistedOn(in, nic) {
 			requests = append(requests, nic)
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, in.remove(d.file(nic)))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -232,14 +192,20 @@ func (d *dropin) sweep(ctx context.Context, keep []string) error {
 	if pid == 0 && !d.expected() {
 		return nil // somebody else's files, for a manager of another namespace
 	}
-	left, err := filepath.Glob(filepath.Join(d.folder(pid), d.prefix+"*"+d.suffix))
+	in, err := d.open(pid)
+	if err != nil {
+		return err
+	}
+	left, err := in.names()
+	in.close()
 	if err != nil {
 		return err
 	}
 	var nics []string
-	for _, path := range left {
-		nic := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), d.prefix), d.suffix)
-		if !slices.Contains(keep, nic) {
+	for _, name := range left {
+		nic, ours := strings.CutPrefix(name, d.prefix)
+		nic, ends := strings.CutSuffix(nic, d.suffix)
+		if ours && ends && !slices.Contains(keep, nic) {
 			nics = append(nics, nic)
 		}
 	}
