@@ -30,8 +30,8 @@ func (l line) text(n int) string {
 }
 
 // split cuts a file into logical lines: a backslash at its end continues a line,
-// # at its beginning makes a comment (a continued one too, as for modprobe). Double quotes keep blanks in a word, and
-// are dropped.
+// # at its beginning makes a comment (a continued one too, as for modprobe).
+// Double quotes keep blanks in a word, and are dropped.
 func split(file, data string) []line {
 	var lines []line
 	open, comment := false, false // the last line goes on; it is a comment

@@ -1,7 +1,7 @@
 // Package statefile keeps what must outlive a process on disk: the records of
 // the bonds of one network namespace, in two equal copies, and the parameters of
-// the module, each file with its version and a checksum. A copy that is broken is reported and set aside,
-// never overwritten and never fatal.
+// the module, each file with its version and a checksum. A copy that is broken is
+// reported and set aside, never overwritten and never fatal.
 package statefile
 
 import (
