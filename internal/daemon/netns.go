@@ -64,9 +64,9 @@ func (n *namespace) count() {
 }
 
 // abandoned reports whether nobody can come here any more: every name it had is
-// gone and no other process is in it, but for one called also. A namespace that never had a name is a
-// container's, or a shell's: who started us there meant us to stay, except for
-// a transient daemon, which goes with the last process.
+// gone and no other process is in it, but for one called also. A namespace that
+// never had a name is a container's, or a shell's: who started us there meant us
+// to stay, except for a transient daemon, which goes with the last process.
 func (n *namespace) abandoned(transient bool, also int) bool {
 	n.count()
 	if n.names > 0 || !n.named && !transient {
