@@ -13,10 +13,13 @@ import (
 	"github.com/tapbond/tapbond/internal/ifcfg"
 )
 
-// maxFile bounds a file, maxDepth how deep files source others.
+// maxFile bounds a file, in octets, maxDepth how deep files source others, maxFiles
+// how often one is read: those of a folder that each source the folder would be
+// read a million times before they were too deep.
 const (
 	maxFile  = 1 << 20
 	maxDepth = 8
+	maxFiles = 1000
 )
 
 // line is one line's words; continued lines are one.
@@ -28,6 +31,7 @@ type line struct {
 // reader gathers the lines of a file and of those it sources.
 type reader struct {
 	root  string // stands for / in sourced paths
+	files int    // read so far
 	lines []line
 	wrong []ifcfg.Remark
 }
@@ -37,6 +41,7 @@ var sourced = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
 func (r *reader) file(path string, depth int) error {
 	info, err := os.Stat(path) // before opening, which waits if it is a pipe
+	r.files++
 	switch {
 	case err != nil:
 		return err
@@ -93,6 +98,13 @@ func (r *reader) source(l line, depth int) {
 		}
 		slices.Sort(files)
 		for _, f := range files {
+			if r.files == maxFiles {
+				r.files++ // said once
+				r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: fmt.Sprintf("%s: files source each other too often", f)})
+			}
+			if r.files > maxFiles {
+				return
+			}
 			if err := r.file(f, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: err.Error()})
 			}
