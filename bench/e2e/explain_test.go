@@ -47,6 +47,32 @@ func TestExplainedFlowsGoThere(t *testing.T) {
 	}
 }
 
+// What show -j prints is the state that the daemon tells.
+func TestShownAsJSON(t *testing.T) {
+	waits(t)
+	b := start(t, lab.Topology{Slaves: 2}, "mode 802.3ad miimon 100")
+	said, err := b.tapbond("show", "-j")
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	var bonds []bond.State
+	b.must(json.Unmarshal([]byte(said), &bonds))
+	if len(bonds) != 1 || bonds[0].Name != "bond0" || bonds[0].Mode != "802.3ad" || bonds[0].Settings["lacp_rate"] != "slow" || bonds[0].AD == nil {
+		t.Fatalf("%+v", bonds)
+	}
+	for i, s := range bonds[0].Slaves {
+		if want := b.state().Slaves[i]; s.Name != want.Name || s.PermMAC != want.PermMAC || s.AD == nil || s.Since.IsZero() {
+			t.Errorf("shown %+v, told %+v", s, want)
+		}
+	}
+	if one, err := b.tapbond("show", "-j", "bond0"); err != nil || !strings.Contains(one, `"bond0"`) {
+		t.Errorf("of one bond: %v: %s", err, one)
+	}
+	if out, err := b.tapbond("show", "-j", "bond7"); err == nil {
+		t.Errorf("of none: %s", out)
+	}
+}
+
 // sendFrom sends n datagrams of one flow.
 func sendFrom(src, dst string, n int) error {
 	from, err := net.ResolveUDPAddr("udp", src)

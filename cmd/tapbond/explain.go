@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/explain"
 )
 
@@ -116,7 +117,7 @@ func neighbour(addr netip.Addr) (mac [6]byte) {
 	if next == nil {
 		next = addr.AsSlice()
 	}
-	list, err := netlink.NeighList(routes[0].LinkIndex, 0)
+	list, err := dump.Whole(func() ([]netlink.Neigh, error) { return netlink.NeighList(routes[0].LinkIndex, 0) })
 	if err != nil {
 		return mac
 	}

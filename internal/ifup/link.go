@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/ifcfg"
 )
 
@@ -31,11 +32,11 @@ func SetDown(name string) (Undo, error) {
 	if l.Attrs().RawFlags&unix.IFF_UP == 0 {
 		return nil, nil
 	}
-	addrs, err := netlink.AddrList(l, netlink.FAMILY_V6)
+	addrs, err := dump.Whole(func() ([]netlink.Addr, error) { return netlink.AddrList(l, netlink.FAMILY_V6) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: list of addresses: %w", name, err)
 	}
-	routes, err := netlink.RouteList(l, netlink.FAMILY_ALL)
+	routes, err := dump.Whole(func() ([]netlink.Route, error) { return netlink.RouteList(l, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: list of routes: %w", name, err)
 	}
@@ -122,7 +123,7 @@ func dropAddress(s ifcfg.Step) (Undo, error) {
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+	addrs, err := dump.Whole(func() ([]netlink.Addr, error) { return netlink.AddrList(l, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: list of addresses: %w", s.Link, err)
 	}

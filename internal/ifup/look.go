@@ -12,6 +12,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/ifcfg"
 )
 
@@ -32,11 +33,11 @@ func Look(ctx context.Context, c Client) (*ifcfg.World, error) {
 	for i := range bonds {
 		w.Bonds = append(w.Bonds, bondNow(&bonds[i]))
 	}
-	links, err := netlink.LinkList()
+	links, err := dump.Whole(netlink.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list of links: %w", err)
 	}
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	addrs, err := dump.Whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("list of addresses: %w", err)
 	}

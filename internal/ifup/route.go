@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/ifcfg"
 )
 
@@ -16,7 +17,9 @@ import (
 const metric6 = 1024
 
 func defaultRoutes(family int) ([]netlink.Route, error) {
-	list, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_MAIN, Dst: nil}, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_DST)
+	list, err := dump.Whole(func() ([]netlink.Route, error) {
+		return netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_MAIN, Dst: nil}, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_DST)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list of routes: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/dump"
 )
 
 // Linux is the Host of the network namespace it was made in.
@@ -137,7 +139,7 @@ func (l *Linux) SetDown(index int) error {
 
 // Addresses implements Host.
 func (l *Linux) Addresses(index int) ([]netip.Prefix, error) {
-	list, err := l.nl.AddrList(ref(index), netlink.FAMILY_ALL)
+	list, err := dump.Whole(func() ([]netlink.Addr, error) { return l.nl.AddrList(ref(index), netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("addresses: %w", err)
 	}

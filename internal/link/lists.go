@@ -6,6 +6,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/dump"
 )
 
 // AddressLists implements Host. The kernel shows a device's lists as the
@@ -40,7 +42,7 @@ const maxDepth = 8
 
 // Uppers implements Host.
 func (l *Linux) Uppers(index int) ([]Upper, error) {
-	all, err := l.nl.LinkList()
+	all, err := dump.Whole(l.nl.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("links: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/dump"
 )
 
 // A packet socket copies, it doesn't take: with the bond's address on a slave
@@ -162,7 +164,7 @@ func (s *Isolation) request(op, flags int, pref uint16, options *nl.RtAttr) erro
 
 func (s *Isolation) filters(parent uint32) ([]netlink.Filter, error) {
 	dev := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: s.index}}
-	return netlink.FilterList(dev, parent)
+	return dump.Whole(func() ([]netlink.Filter, error) { return netlink.FilterList(dev, parent) })
 }
 
 // Check reports whether the filter is in place.

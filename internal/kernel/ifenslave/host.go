@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/ifup"
 )
 
@@ -53,7 +54,7 @@ func (Links) NIC(name string) (NIC, error) {
 
 // NICs implements Host.
 func (Links) NICs() ([]NIC, error) {
-	links, err := netlink.LinkList()
+	links, err := dump.Whole(netlink.LinkList)
 	var out []NIC
 	for _, l := range links {
 		out = append(out, nic(l))
@@ -75,7 +76,7 @@ func (Links) Prepare(name string) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := netlink.AddrList(l, netlink.FAMILY_V4)
+	addrs, err := dump.Whole(func() ([]netlink.Addr, error) { return netlink.AddrList(l, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, fmt.Errorf("addresses: %w", err)
 	}
