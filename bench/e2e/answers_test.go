@@ -41,6 +41,9 @@ func startAsking(t *testing.T) *asking {
 	t.Helper()
 	a := &asking{booth: newBooth(t)}
 	a.in("ip link set lo up")
+	// The targets of the recordings answer, or a replay slower than these would
+	// find its slaves given up.
+	a.sh(fmt.Sprintf("for i in $(seq 16); do echo addr add 10.2.0.$i/24 dev br0; done | %s -n %s -batch -", a.real, a.sw))
 	runtime.LockOSThread() // never unlocked: the thread ends with the test
 	ns, err := netns.GetFromName(a.ns)
 	if err != nil {
