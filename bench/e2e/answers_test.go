@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"runtime"
@@ -139,6 +140,9 @@ func (a *asking) fresh(mode string, is situation) {
 	}
 	if is.up {
 		must(a.link("bond0", netlink.LinkSetUp))
+		// So that the targets' answers are valid ones.
+		address := &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(10, 2, 0, 99), Mask: net.CIDRMask(24, 32)}}
+		must(a.link("bond0", func(l netlink.Link) error { return netlink.AddrAdd(l, address) }))
 	}
 	must(a.client.Sync(ctx))
 }
