@@ -47,12 +47,16 @@ func parseFile(path, name string, data []byte) *File {
 		return f
 	}
 	p := syntax.NewParser(syntax.Variant(syntax.LangBash))
+	broken := false
 	for s, err := range p.StmtsSeq(bytes.NewReader(data)) {
-		if err != nil {
+		switch {
+		case broken: // the parser tells of an error twice, and goes on after a break
+		case err != nil:
 			f.syntax(err)
-			break
+			broken = true
+		default:
+			f.statement(s)
 		}
-		f.statement(s)
 	}
 	return f
 }

@@ -40,7 +40,7 @@ func TestSameAsTheShell(t *testing.T) {
 // line of it, and a value written back reads the same.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		"DEVICE=bond0\nBONDING_OPTS=\"mode=1 miimon=100\"\n", "A='x'\r\nB=$(ls)\n", "\xef\xbb\xbfA=\"\n", "export A\nA+=b\n", "A = b\n. f\n", "x() {\n", "A=b\\\nc #\n", "A=\xc2\xa0“\n", "A[1]=2 <<E\nE\n", "if\n",
+		"DEVICE=bond0\nBONDING_OPTS=\"mode=1 miimon=100\"\n", "A='x'\r\nB=$(ls)\n", "\xef\xbb\xbfA=\"\n", "export A\nA+=b\n", "A = b\n. f\n", "x() {\n", "A=b\\\nc #\n", "A=\xc2\xa0“\n", "A[1]=2 <<E\nE\n", "if\n", "<<0&\n",
 		"IPADDR0=10.0.0.1\nPREFIX0=33\nQ='mode=7'\n",
 	} {
 		f.Add([]byte(s))
