@@ -132,10 +132,14 @@ func TestTargetInVLANs(t *testing.T) {
 // answerTagged is a host 10.99.0.77 in VLAN 20 in VLAN 10.
 func answerTagged(t *testing.T, c *traffic.FrameConn) {
 	tags := []byte{0x81, 0, 0, 10, 0x81, 0, 0, 20, 8, 6}
+	var failed error
 	for {
 		f, _, err := c.Receive()
 		if err != nil {
-			return
+			return // closed, perhaps amid an answer
+		}
+		if failed != nil {
+			t.Error(failed)
 		}
 		if len(f) < 22+28 || !bytes.Equal(f[12:22], tags) || !bytes.Equal(f[22+24:22+28], []byte{10, 99, 0, 77}) {
 			continue
@@ -148,9 +152,7 @@ func answerTagged(t *testing.T, c *traffic.FrameConn) {
 		copy(r[30:], me)
 		copy(r[36:], f[46:50])
 		copy(r[40:], f[30:40])
-		if err := c.Send(r); err != nil {
-			t.Error(err)
-		}
+		failed = c.Send(r)
 	}
 }
 
