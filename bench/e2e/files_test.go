@@ -231,10 +231,14 @@ func TestFilesKilled(t *testing.T) {
 	if got := second.read("bond0/bonding/slaves"); got != "eth0 eth1\n" {
 		t.Errorf("slaves read %q", got)
 	}
-	// Unmounted by somebody else it ends.
-	if err := unix.Unmount(dir, 0); err != nil {
-		t.Error(err)
-	}
+	// Unmounted by somebody else it ends. A program that another test is about to
+	// start has this one's open files for a moment.
+	b.eventually("unmounted", "", func() string {
+		if err := unix.Unmount(dir, 0); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 	second.ended()
 	// With files open it ends all the same.
 	third := mountFS(t, b.ns, dir, b.env)
