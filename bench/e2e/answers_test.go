@@ -21,6 +21,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/kernel/installed"
 	"github.com/tapbond/tapbond/internal/kernel/ipshell"
 )
 
@@ -59,7 +60,7 @@ func startAsking(t *testing.T) *asking {
 	if a.client, err = control.NewClient(); err != nil {
 		t.Fatal(err)
 	}
-	real, err := ipshell.FindReal()
+	real, err := installed.Find("ip")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/internal/ifcfg"
-	"github.com/tapbond/tapbond/internal/ifup"
+	"github.com/tapbond/tapbond/internal/kernel/installed"
 )
 
 func upCmd() *cobra.Command {
@@ -137,8 +137,8 @@ func ifupName(args []string) (name string, boot bool, err error) {
 // "boot" keeps it, too, from what has ONBOOT=no. It returns only if it can't, or
 // in a dry run, with nothing to do.
 func (s *scripts) handOver(tool, name string, args []string, set *ifcfg.Set) (*ifcfg.Plan, error) {
-	path := ifup.FindReal(tool)
-	if path == "" {
+	path, err := installed.Find(tool)
+	if err != nil {
 		if file := set.Other(name); file != "" {
 			return nil, fmt.Errorf("%s: %s makes neither a bond nor a slave, and there is no other %s here", name, file, tool)
 		}
@@ -148,7 +148,7 @@ func (s *scripts) handOver(tool, name string, args []string, set *ifcfg.Set) (*i
 		fmt.Println(path, strings.Join(args, " "))
 		return &ifcfg.Plan{}, nil
 	}
-	return nil, ifup.HandOver(path, args)
+	return nil, become(path, args)
 }
 
 // foreign reports words that are no business of ours: those of another ifup,
@@ -167,8 +167,8 @@ func foreign(args []string) bool {
 // runIfup is the program called ifup or ifdown.
 func runIfup(ctx context.Context, name string, args []string) error {
 	if foreign(args) {
-		if path := ifup.FindReal(name); path != "" {
-			return ifup.HandOver(path, args)
+		if path, err := installed.Find(name); err == nil {
+			return become(path, args)
 		}
 	}
 	root := rootCmd()

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/internal/daemon"
+	"github.com/tapbond/tapbond/internal/kernel/installed"
 	"github.com/tapbond/tapbond/internal/kernel/ipshell"
 )
 
@@ -30,9 +32,9 @@ or a link called ip, in front of PATH, to the tapbond program.`,
 }
 
 func runIP(ctx context.Context, args []string) int {
-	real, err := ipshell.FindReal()
+	real, err := installed.Find("ip")
 	if err != nil {
-		os.Stderr.WriteString("tapbond ip: " + err.Error() + "\n")
+		fmt.Fprintf(os.Stderr, "tapbond ip: %v (iproute2)\n", err)
 		return 1
 	}
 	s := ipshell.Shell{

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tapbond/tapbond/internal/kernel/installed"
 	"github.com/tapbond/tapbond/internal/kernel/modshell"
 )
@@ -43,6 +45,7 @@ func realCommand(name string, args []string) int {
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Args[0] = name // one program may have several names
+	cmd.Env = installed.Environ(path)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
 	var exit *exec.ExitError
@@ -54,4 +57,11 @@ func realCommand(name string, args []string) int {
 	}
 	fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 	return 1
+}
+
+// become turns the process into the installed program at path. It returns only if
+// that fails.
+func become(path string, args []string) error {
+	err := unix.Exec(path, append([]string{path}, args...), installed.Environ(path))
+	return fmt.Errorf("%s: %w", path, err)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/ifcfg"
+	"github.com/tapbond/tapbond/internal/kernel/installed"
 )
 
 // A DHCP client is another program's business: it is asked for a lease, stays
@@ -70,14 +71,17 @@ func dhcpClient() *ifcfg.DHCP {
 
 // path is where the client is, "" if it isn't or can't work.
 func (c *dhcp) path() string {
-	path := lookPath(c.name)
+	path, err := installed.Find(c.name)
+	if err != nil {
+		return ""
+	}
 	switch c.name {
 	case "udhcpc":
 		if !udhcpcScript() {
 			return ""
 		}
 	case "busybox":
-		if path == "" || !udhcpcScript() {
+		if !udhcpcScript() {
 			return ""
 		}
 		applets, err := exec.Command(path, "--list").Output()
@@ -95,19 +99,6 @@ func udhcpcScript() bool {
 		}
 	}
 	return false
-}
-
-// lookPath finds a program, also where a user's PATH doesn't lead.
-func lookPath(name string) string {
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return path
-		}
-	}
-	return ""
 }
 
 // runDir is the namespace's own folder: /run is shared with others.

@@ -8,5 +8,4 @@
 //	link.go      links set down and up, with what they lose by it
 //	route.go     the default route
 //	dhcp.go      the DHCP clients there are
-//	real.go      the system's own ifup
 package ifup

@@ -9,22 +9,6 @@ import (
 	"github.com/tapbond/tapbond/internal/kernel/installed"
 )
 
-// insideVar is set for everything that runs below us: an `ip` in PATH that is a
-// wrapper around us must not call itself for ever.
-const insideVar = "TAPBOND_IP_DEPTH"
-
-// maxDepth is how deep wrappers may nest: `ip netns exec NS ip …` is one level.
-const maxDepth = 8
-
-// FindReal returns the installed ip.
-func FindReal() (string, error) {
-	path, err := installed.Find("ip")
-	if err != nil {
-		return "", errors.New("the ip command (iproute2) is not installed")
-	}
-	return path, nil
-}
-
 // real runs the installed ip on the shell's own streams and returns its status.
 func (s *Shell) real(ctx context.Context, args ...string) int {
 	cmd := s.command(ctx, args...)
@@ -43,7 +27,7 @@ func (s *Shell) ask(ctx context.Context, args ...string) (out, errs []byte, stat
 
 func (s *Shell) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.Real, args...)
-	cmd.Env = s.env
+	cmd.Env = installed.Environ(s.Real)
 	return cmd
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
@@ -34,8 +33,6 @@ type Shell struct {
 	Connect func(ctx context.Context) (Client, error)
 	// Start starts a daemon there.
 	Start func(ctx context.Context) error
-
-	env []string
 }
 
 // Exit statuses, as ip's.
@@ -49,12 +46,6 @@ const (
 // Run carries out one command line, without its first word, and returns the
 // status to exit with.
 func (s *Shell) Run(ctx context.Context, args []string) int {
-	depth, _ := strconv.Atoi(os.Getenv(insideVar))
-	if depth >= maxDepth {
-		s.complain("tapbond ip: the ip command in PATH calls itself")
-		return exitUser
-	}
-	s.env = append(os.Environ(), insideVar+"="+strconv.Itoa(depth+1))
 	g, rest, ok := parseGlobals(args)
 	if !ok || g.other {
 		return s.real(ctx, args...)

@@ -16,6 +16,7 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/kernel/installed"
 	"github.com/tapbond/tapbond/internal/labtest"
 )
 
@@ -80,7 +81,7 @@ func oneBond() *fake {
 // run gives a shell one command line, in the namespace the caller is in.
 func (f *fake) run(t *testing.T, args ...string) (status int, out string) {
 	t.Helper()
-	real, err := FindReal()
+	real, err := installed.Find("ip")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +315,7 @@ func TestPassedOn(t *testing.T) {
 func TestBatch(t *testing.T) {
 	labtest.InNetns(t, func() {
 		links(t)
-		real, err := FindReal()
+		real, err := installed.Find("ip")
 		if err != nil {
 			t.Fatal(err)
 		}
