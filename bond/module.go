@@ -3,6 +3,7 @@ package bond
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -24,17 +25,37 @@ import (
 var ErrNotLoaded = errors.New("module bonding is not currently loaded")
 
 // ModuleRecord is what must be known of the loaded module in another process.
+// It is there until no bond is.
 type ModuleRecord struct {
 	// Phase is Coming while the first bonds are made and Going while all are
 	// removed: then the next process removes what there is of them.
 	Phase      Phase            `json:"phase,omitempty"`
 	Parameters []modparam.Param `json:"parameters,omitempty"`
+	// Left is what an unloading could not remove.
+	Left []Remnant `json:"left,omitempty"`
 }
+
+// Remnant is the TAP of a bond that was ended but for it.
+type Remnant struct {
+	Name  string `json:"name"`
+	Index int    `json:"ifindex"`
+}
+
+// Record is what Undo takes.
+func (r Remnant) Record() *Record { return &Record{Name: r.Name, Index: r.Index, Phase: Going} }
 
 // module is the loaded module; immutable.
 type module struct {
 	params []modparam.Param
 	values option.Values // what every bond begins with
+	left   []Remnant     // what an unloading has still to remove
+	// over: it isn't loaded any more. Another process had begun to unload it, and
+	// who asks for that again has it.
+	over bool
+}
+
+func (m *module) record(p Phase) *ModuleRecord {
+	return &ModuleRecord{Phase: p, Parameters: m.params, Left: m.left}
 }
 
 // ModuleState is the module as others see it.
@@ -45,6 +66,9 @@ type ModuleState struct {
 	Parameters []modparam.Param `json:"parameters,omitempty"`
 	// Files are those of /sys/module/bonding/parameters with their content.
 	Files map[string]string `json:"files,omitempty"`
+	// Left are the names of bonds that an unloading could not remove wholly: it was
+	// not finished, and the next one tries again.
+	Left []string `json:"left,omitempty"`
 }
 
 // Module returns the module's state.
@@ -57,19 +81,24 @@ func (e *Engine) Module() ModuleState {
 	v := e.defaultsLocked()
 	n := strconv.Itoa(int(v.NumGratArp)) + "\n"
 	st := ModuleState{Loaded: true, Files: map[string]string{"num_grat_arp": n, "num_unsol_na": n}}
-	if e.module != nil {
-		st.Parameters = slices.Clone(e.module.params)
+	if m := e.moduleLocked(); m != nil {
+		st.Parameters = slices.Clone(m.params)
+		for _, r := range m.left {
+			st.Left = append(st.Left, r.Name)
+		}
 	}
 	return st
 }
 
-func (e *Engine) loadedLocked() bool { return e.module != nil || len(e.bonds) > 0 }
+func (e *Engine) loadedLocked() bool { return e.moduleLocked() != nil || len(e.bonds) > 0 }
 
-// moduleLoaded: by somebody's wish, not by a bond that is there.
-func (e *Engine) moduleLoaded() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.module != nil
+// moduleLocked is the module that was loaded by somebody's wish, not by a bond
+// that is there; nil for none.
+func (e *Engine) moduleLocked() *module {
+	if e.module != nil && e.module.over {
+		return nil
+	}
+	return e.module
 }
 
 // Idle reports that there is no bond and that nobody loaded the module.
@@ -80,8 +109,8 @@ func (e *Engine) Idle() bool {
 }
 
 func (e *Engine) defaultsLocked() option.Values {
-	if e.module != nil {
-		return e.module.values
+	if m := e.moduleLocked(); m != nil {
+		return m.values
 	}
 	return e.begin
 }
@@ -128,24 +157,23 @@ func (e *Engine) LoadModule(ctx context.Context, params []modparam.Param, of map
 		e.mu.Unlock()
 		return nil, nil, unix.EEXIST
 	}
-	e.module = &module{params: slices.Clone(params), values: m.Values}
+	now := &module{params: slices.Clone(params), values: m.Values}
+	e.module = now
 	e.mu.Unlock()
 	e.moduleSays(m.Log)
-	e.keep.module(&ModuleRecord{Phase: Coming, Parameters: params})
+	e.keep.module(now.record(Coming))
 	var made []*Bond
 	var names []string
 	for range m.Bonds {
 		b, err := e.Create(ctx, Config{Name: "bond%d", Base: base})
 		if err != nil {
-			for _, b := range made {
-				err = errors.Join(err, e.remove(context.WithoutCancel(ctx), b, true))
-			}
+			err = errors.Join(err, e.removeAll(context.WithoutCancel(ctx), made))
 			e.forgetModule()
 			return nil, nil, err
 		}
 		made, names = append(made, b), append(names, b.Name())
 	}
-	e.keep.module(&ModuleRecord{Parameters: params})
+	e.keep.module(now.record(Steady))
 	return names, m.Log, nil
 }
 
@@ -168,27 +196,119 @@ func (e *Engine) judge(params []modparam.Param, of map[string][]modparam.Param) 
 }
 
 // UnloadModule removes every bond and leaves its slaves as they were found, but
-// down; the module's parameters are forgotten. ErrNotLoaded if there is nothing.
+// down; then the module's parameters are forgotten. ErrNotLoaded if there is
+// nothing. If ctx ends between two bonds, or one can't be removed, the error says
+// so and the module is loaded as before: the next call goes on with what is left.
 func (e *Engine) UnloadModule(ctx context.Context) error {
 	e.loading.Lock()
 	defer e.loading.Unlock()
-	if e.Idle() {
+	e.mu.Lock()
+	over, loaded := e.module != nil && e.module.over, e.loadedLocked()
+	if over {
+		e.module = nil
+	}
+	m := e.module
+	e.mu.Unlock()
+	switch {
+	case !loaded && over:
+		return nil
+	case !loaded:
 		return ErrNotLoaded
+	case m != nil:
+		e.keep.module(m.record(Going))
 	}
-	if e.moduleLoaded() {
-		e.keep.module(&ModuleRecord{Phase: Going})
+	err := errors.Join(e.removeLeft(), e.removeAll(ctx, e.Bonds()))
+	if e.forgetModule() {
+		return err
 	}
-	return e.CloseAll(ctx)
+	if err == nil {
+		err = fmt.Errorf("a bond was made meanwhile: %w", unix.EBUSY)
+	}
+	e.bus.publish(Event{Time: time.Now(), Kind: "module", Level: slog.LevelWarn, Message: "bonding: unloading was not finished, it is loaded as before", Why: err.Error()})
+	return err
 }
 
-func (e *Engine) forgetModule() {
+// removeAll removes bonds until ctx ends, and notes those whose TAP stays.
+func (e *Engine) removeAll(ctx context.Context, bonds []*Bond) error {
+	var errs []error
+	for _, b := range bonds {
+		r := Remnant{b.Name(), b.index}
+		err := ctx.Err()
+		if err == nil {
+			err = e.remove(ctx, b, true)
+		}
+		switch {
+		case errors.Is(err, ErrGone): // somebody else removes it
+			select {
+			case <-b.Done():
+			case <-ctx.Done():
+			}
+			continue
+		case err != nil:
+			errs = append(errs, err)
+		}
+		if _, there := e.ownTAP(r.Record()); err != nil && there && !e.owns(r.Index) {
+			e.leave(r)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// leave notes what an unloading could not remove.
+func (e *Engine) leave(r Remnant) {
 	e.mu.Lock()
-	loaded := e.module != nil
-	e.module = nil
+	defer e.mu.Unlock()
+	m := module{values: e.begin}
+	if now := e.moduleLocked(); now != nil {
+		m = *now
+	}
+	m.left = append(slices.Clone(m.left), r)
+	e.module = &m
+}
+
+// removeLeft removes what an unloading could not remove.
+func (e *Engine) removeLeft() error {
+	e.mu.Lock()
+	m := e.moduleLocked()
 	e.mu.Unlock()
-	if loaded {
+	if m == nil || len(m.left) == 0 {
+		return nil
+	}
+	var left []Remnant
+	var errs []error
+	for _, r := range m.left {
+		if err := Undo(e.sys, r.Record()); err != nil {
+			errs, left = append(errs, fmt.Errorf("%s: delete: %w", r.Name, err)), append(left, r)
+		}
+	}
+	e.mu.Lock()
+	e.module = &module{params: m.params, values: m.values, left: left}
+	e.mu.Unlock()
+	return errors.Join(errs...)
+}
+
+// forgetModule forgets the module, or returns false: something of its bonds is
+// there, and so it is loaded.
+func (e *Engine) forgetModule() bool {
+	e.mu.Lock()
+	m := e.moduleLocked()
+	bonds := false
+	for _, b := range e.bonds {
+		bonds = bonds || b == reserved || b.ctx.Err() == nil // else it has ended, but for its place here
+	}
+	stays := bonds || m != nil && len(m.left) > 0
+	if !stays {
+		e.module = nil
+	}
+	e.mu.Unlock()
+	switch {
+	case m == nil:
+	case stays:
+		e.keep.module(m.record(Steady))
+	default:
 		e.keep.module(nil)
 	}
+	return !stays
 }
 
 // moduleSays publishes the driver's lines about its parameters.
@@ -198,26 +318,38 @@ func (e *Engine) moduleSays(lines []option.Line) {
 	}
 }
 
-// AdoptModule goes on with the module of a process that is no more; nil: it had
-// none. If its bonds were being made or removed, the records are changed so that
-// Adopt, which comes next, removes them.
-func (e *Engine) AdoptModule(r *ModuleRecord, records []Record) error {
-	switch {
-	case r == nil:
-		return nil
-	case r.Phase != Steady:
-		for i := range records {
-			records[i].Phase = Going
-		}
-		e.keep.module(nil)
-		return nil
+// Restore goes on with the module and the bonds of a process that is no more,
+// the module being nil if it had none. It must come first. Bonds that were being
+// made or removed with the module are removed; it is forgotten after them. The
+// error tells of what could not be taken over or removed; the rest was.
+func (e *Engine) Restore(ctx context.Context, r *ModuleRecord, records []Record) error {
+	if r == nil {
+		return e.Adopt(ctx, records)
 	}
-	m, err := modparam.Check(r.Parameters)
-	if err != nil {
-		return err
-	}
+	p, err := modparam.Check(r.Parameters)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.module = &module{params: r.Parameters, values: m.Values}
-	return nil
+	m := module{values: e.begin, left: r.Left}
+	if err == nil {
+		m.params, m.values = r.Parameters, p.Values
+	}
+	e.module = &m
+	e.mu.Unlock()
+	if r.Phase == Steady {
+		return errors.Join(err, e.Adopt(ctx, records))
+	}
+	for i := range records {
+		records[i].Phase = Going
+	}
+	errs := []error{err, e.removeLeft(), e.Adopt(ctx, records)}
+	for i := range records {
+		if info, there := e.ownTAP(&records[i]); there {
+			e.leave(Remnant{info.Name, info.Index})
+		}
+	}
+	if e.forgetModule() && r.Phase == Going {
+		e.mu.Lock()
+		e.module = &module{over: true}
+		e.mu.Unlock()
+	}
+	return errors.Join(errs...)
 }

@@ -7,12 +7,15 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/modparam"
+	"github.com/tapbond/tapbond/tap"
 )
 
 func moduleParams(words string) []modparam.Param {
@@ -193,6 +196,162 @@ func TestModuleRefused(t *testing.T) {
 	})
 }
 
+// stuck is a machine whose TAPs can't be deleted, those named.
+type stuck struct {
+	*fakeSystem
+	taps map[string]bool
+}
+
+func (s *stuck) OpenTAP(o tap.Options) (tap.Device, error) {
+	d, err := s.fakeSystem.OpenTAP(o)
+	return &stuckTAP{d, s, o.Name}, err
+}
+
+type stuckTAP struct {
+	tap.Device
+	sys  *stuck
+	name string
+}
+
+func (t *stuckTAP) Delete() error {
+	if t.sys.taps[t.name] {
+		return errors.Join(unix.EBUSY, t.Close())
+	}
+	return t.Device.Delete()
+}
+
+// An unloading that stops halfway leaves the module loaded with its parameters,
+// here and for the next process; the next one goes on where it stopped.
+func TestModuleUnloadInterrupted(t *testing.T) {
+	for what, c := range map[string]struct {
+		load string // "": nobody loads it, there are bonds
+		// hinder returns what to unload with and how to make way again.
+		hinder func(*testing.T, *stuck, *Engine) (context.Context, func())
+		bonds  int      // that are there still
+		left   []string // that are there but for their TAPs
+	}{
+		"the client is gone before anything is done": {"max_bonds=3 mode=1 miimon=50", func(t *testing.T, _ *stuck, _ *Engine) (context.Context, func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			return ctx, func() {}
+		}, 3, nil},
+		"the client goes between two bonds": {"max_bonds=3 mode=1 miimon=50", func(t *testing.T, sys *stuck, _ *Engine) (context.Context, func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			sys.mu.Lock()
+			defer sys.mu.Unlock()
+			sys.before = cancel
+			return ctx, func() {}
+		}, 2, nil},
+		"a bond is at something else": {"max_bonds=3 mode=1 miimon=50", func(t *testing.T, _ *stuck, e *Engine) (context.Context, func()) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			t.Cleanup(cancel)
+			b := e.Bond("bond1")
+			if err := b.lock(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return ctx, b.unlock
+		}, 2, nil},
+		"a bond can't be removed": {"max_bonds=3 mode=1 miimon=50", func(t *testing.T, sys *stuck, _ *Engine) (context.Context, func()) {
+			sys.taps = map[string]bool{"bond1": true}
+			return t.Context(), func() { sys.taps = nil }
+		}, 0, []string{"bond1"}},
+		"no bond of several can be removed, and nobody loaded it": {"", func(t *testing.T, sys *stuck, _ *Engine) (context.Context, func()) {
+			sys.taps = map[string]bool{"bond0": true, "bond1": true, "bond2": true}
+			return t.Context(), func() { sys.taps = nil }
+		}, 0, []string{"bond0", "bond1", "bond2"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sys, store := &stuck{fakeSystem: newFakeSystem(two...)}, new(memory)
+				before := sys.host("", nil).links
+				e := NewEngine(sys, NewBus(), store)
+				params := moduleParams(c.load)
+				if c.load != "" {
+					load(t, e, c.load)
+				}
+				for range 3 - len(e.Bonds()) {
+					if _, err := e.Create(t.Context(), Config{Name: "bond%d"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := e.Bond("bond2").Enslave(t.Context(), "eth0"); err != nil {
+					t.Fatal(err)
+				}
+				ctx, clear := c.hinder(t, sys, e)
+				if err := e.UnloadModule(ctx); err == nil {
+					t.Error("it is said to be unloaded")
+				}
+				sys.mu.Lock()
+				sys.before = nil
+				sys.mu.Unlock()
+
+				st := e.Module()
+				if !st.Loaded || !slices.Equal(st.Parameters, params) || !slices.Equal(st.Left, c.left) || len(e.Bonds()) != c.bonds || e.Idle() || e.Retire() {
+					t.Errorf("%d bonds, %+v", len(e.Bonds()), st)
+				}
+				if _, _, err := e.LoadModule(t.Context(), nil, nil); !errors.Is(err, unix.EEXIST) {
+					t.Errorf("loaded again: %v", err)
+				}
+				want := &ModuleRecord{Parameters: params}
+				for _, name := range c.left {
+					want.Left = append(want.Left, Remnant{name, sys.index(name)})
+				}
+				if d := cmp.Diff(want, store.module); d != "" {
+					t.Errorf("kept: %s", d)
+				}
+				if _, err := e.Create(t.Context(), Config{Name: "later"}); err != nil {
+					t.Fatal(err)
+				}
+				if got := setting(t, e, "later", "miimon"); c.load != "" && got != "50" {
+					t.Errorf("a bond made then has miimon %s", got)
+				}
+
+				// The next process knows as much.
+				next := NewEngine((&host{links: sys.host("", nil).links}).after(two...), NewBus(), nil)
+				if err := next.Restore(t.Context(), store.module, nil); err != nil {
+					t.Error(err)
+				}
+				if got := next.Module(); !slices.Equal(got.Parameters, params) || !slices.Equal(got.Left, c.left) {
+					t.Errorf("the next process: %+v", got)
+				}
+
+				clear()
+				if err := e.UnloadModule(t.Context()); err != nil {
+					t.Errorf("once more: %v", err)
+				}
+				if st := e.Module(); st.Loaded || len(e.Bonds()) > 0 || store.module != nil || !e.Idle() {
+					t.Errorf("%d bonds, %+v, kept %+v", len(e.Bonds()), st, store.module)
+				}
+				if d := sys.asBefore(before); d != "" {
+					t.Error(d)
+				}
+				if err := e.UnloadModule(t.Context()); !errors.Is(err, ErrNotLoaded) {
+					t.Errorf("a third time: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A load that fails, and can't be undone, is one: what is there can be unloaded.
+func TestModuleLoadNotUndone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys, store := &stuck{fakeSystem: newFakeSystem(), taps: map[string]bool{"bond0": true}}, new(memory)
+		e := NewEngine(sys, NewBus(), store)
+		sys.fail["tap bond1"] = unix.ENOMEM
+		if _, _, err := e.LoadModule(t.Context(), moduleParams("max_bonds=2 mode=1"), nil); !errors.Is(err, unix.ENOMEM) || !errors.Is(err, unix.EBUSY) {
+			t.Errorf("%v", err)
+		}
+		if st := e.Module(); !slices.Equal(st.Left, []string{"bond0"}) || store.module == nil || store.module.Phase != Steady {
+			t.Errorf("%+v, kept %+v", st, store.module)
+		}
+		sys.taps = nil
+		if err := e.UnloadModule(t.Context()); err != nil || !e.Idle() || store.module != nil || sys.index("bond0") != 0 {
+			t.Errorf("%v, kept %+v", err, store.module)
+		}
+	})
+}
+
 // Killed before any single thing it does to the host, a load has happened or
 // hasn't, and an unloading has.
 func TestModuleKilled(t *testing.T) {
@@ -231,25 +390,49 @@ func TestModuleKilled(t *testing.T) {
 	for _, m := range moments {
 		synctest.Test(t, func(t *testing.T) {
 			sys := m.host.after(two...)
-			e := NewEngine(sys, NewBus(), nil)
-			kept := records(t, m.kept)
-			if err := e.AdoptModule(m.module, kept); err != nil {
-				t.Fatal(err)
+			store := &memory{text: m.kept, module: m.module}
+			var again []moment // of the next process, that is killed too
+			sys.before = func() {
+				store.mu.Lock()
+				defer store.mu.Unlock()
+				again = append(again, moment{sys.host(m.at+"; again: "+strings.Join(sys.calls, "; "), store.text), store.module, m.done})
 			}
-			if err := e.Adopt(t.Context(), kept); err != nil {
+			e := NewEngine(sys, NewBus(), store)
+			if err := e.Restore(t.Context(), m.module, records(t, m.kept)); err != nil {
 				t.Errorf("before %s: %v", m.at, err)
 			}
+			sys.before = nil
 			switch bonds := len(e.Bonds()); {
-			case m.done == 1 && (bonds != 2 || !e.moduleLoaded() || e.defaults().Miimon != 50):
+			case m.done == 1 && (bonds != 2 || e.Module().Parameters == nil || e.defaults().Miimon != 50):
 				t.Errorf("loaded, before %s: %d bonds", m.at, bonds)
-			case m.done != 1 && (bonds != 0 || !e.Idle()):
+			case m.done != 1 && (bonds != 0 || !e.Idle() || store.module != nil):
 				t.Errorf("halfway (%d), before %s: %d bonds", m.done, m.at, bonds)
+			}
+			if m.done == 2 {
+				// Who asks for it again has it, once.
+				first, second := e.UnloadModule(t.Context()), e.UnloadModule(t.Context())
+				if first != nil || !errors.Is(second, ErrNotLoaded) {
+					t.Errorf("again, before %s: %v, then %v", m.at, first, second)
+				}
 			}
 			if err := e.CloseAll(t.Context()); err != nil {
 				t.Error(err)
 			}
 			if d := sys.asBefore(before); d != "" {
 				t.Errorf("before %s: %s", m.at, d)
+			}
+			if m.done == 1 {
+				return
+			}
+			for _, m := range again {
+				sys := m.host.after(two...)
+				e := NewEngine(sys, NewBus(), nil)
+				if err := e.Restore(t.Context(), m.module, records(t, m.kept)); err != nil {
+					t.Errorf("before %s: %v", m.at, err)
+				}
+				if d := sys.asBefore(before); len(e.Bonds()) > 0 || !e.Idle() || d != "" {
+					t.Errorf("before %s: %d bonds, %s", m.at, len(e.Bonds()), d)
+				}
 			}
 		})
 	}

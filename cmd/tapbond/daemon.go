@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -186,10 +187,28 @@ func cleanup(out io.Writer, store *statefile.Store) error {
 	module, err := store.Module()
 	errs = append(errs, err)
 	if module != nil {
-		fmt.Fprintln(out, "module bonding: unloaded")
+		errs = append(errs, cleanRemnants(out, sys, module))
+		if len(left)+len(module.Left) == 0 {
+			fmt.Fprintln(out, "module bonding: unloaded")
+			module = nil
+		}
 	} else if len(records) == 0 {
 		fmt.Fprintln(out, "nothing to undo")
 	}
 	errs = append(errs, sys.Managers().Sweep(context.Background(), kept)...)
-	return errors.Join(append(errs, store.Save(left), store.SaveModule(nil))...)
+	return errors.Join(append(errs, store.Save(left), store.SaveModule(module))...)
+}
+
+// cleanRemnants removes what an unloading of the module could not remove.
+func cleanRemnants(out io.Writer, sys bond.System, module *bond.ModuleRecord) error {
+	var errs []error
+	module.Left = slices.DeleteFunc(module.Left, func(r bond.Remnant) bool {
+		if err := bond.Undo(sys, r.Record()); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.Name, err))
+			return false
+		}
+		fmt.Fprintf(out, "%s: undone\n", r.Name)
+		return true
+	})
+	return errors.Join(errs...)
 }

@@ -77,6 +77,9 @@ func showModule(ctx context.Context, w io.Writer, c *control.Client) error {
 	if len(m.Parameters) == 0 {
 		line += " the driver's defaults"
 	}
+	if len(m.Left) > 0 {
+		line += "\nleft of an unloading, which rmmod tries again: " + strings.Join(m.Left, ", ")
+	}
 	_, err = fmt.Fprintln(w, line)
 	return err
 }

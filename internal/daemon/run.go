@@ -91,13 +91,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		o.Log.Error(err.Error())
 	}
 	module, err := store.Module()
-	if err == nil {
-		err = engine.AdoptModule(module, records)
-	}
 	if err != nil {
 		o.Log.Error(err.Error())
 	}
-	if err := engine.Adopt(ctx, records); err != nil {
+	if err := engine.Restore(ctx, module, records); err != nil {
 		o.Log.Error(err.Error())
 	}
 	runCtx, stop := context.WithCancel(ctx)
