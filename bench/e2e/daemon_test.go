@@ -74,11 +74,21 @@ func (s *served) enslaved(assigns []option.Assign) {
 // kill ends the daemon without a chance to undo anything.
 func (s *served) kill() {
 	s.t.Helper()
-	pids, err := s.lab.A.Processes()
-	s.must(err)
-	for _, pid := range pids {
-		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			s.t.Fatal(err)
+	// A command that finds its daemon gone starts another one: until there is
+	// nobody left.
+	for deadline := time.Now().Add(10 * time.Second); ; pause(s.t, time.Millisecond) {
+		pids, err := s.lab.A.Processes()
+		s.must(err)
+		if len(pids) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("processes %v can't be killed", pids)
+		}
+		for _, pid := range pids {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+				s.t.Fatal(err)
+			}
 		}
 	}
 	<-s.proc.Done()
