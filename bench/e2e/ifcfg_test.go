@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/bench/traffic"
@@ -54,10 +57,20 @@ func (m *machine) write(name, text string) {
 // files' folder.
 func (m *machine) sh(line string) (string, error) {
 	m.t.Helper()
+	out, err := m.command(line).CombinedOutput()
+	return string(out), err
+}
+
+func (m *machine) command(line string) *lab.Cmd {
 	cmd := m.lab.A.Command(m.t.Context(), "sh", "-e", "-c", line)
 	cmd.Env = append(os.Environ(), "PATH="+m.bin+":"+os.Getenv("PATH"), "FROM="+filepath.Join(m.root, scriptsDir))
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	return cmd
+}
+
+// begun starts a line of shell.
+func (m *machine) begun(line string) (*lab.Cmd, error) {
+	cmd := m.command(line)
+	return cmd, cmd.Start()
 }
 
 func (m *machine) ok(line string) string {
@@ -342,6 +355,113 @@ func TestIfupOthers(t *testing.T) {
 	} {
 		if out := m.ok("PATH=$PATH:" + other + "; " + line); out != want {
 			t.Errorf("%s: %s", line, out)
+		}
+	}
+}
+
+// TestIfupTwoAtOnce: several at a time do one after the other what each would
+// alone, and nothing by halves.
+func TestIfupTwoAtOnce(t *testing.T) {
+	waits(t)
+	m := newMachine(t, lab.Topology{Slaves: 2, PeerOffloads: true}, with(map[string]string{"ifcfg-bond0": bondFile + "BONDING_OPTS=\"mode=1 miimon=100\"\n"}))
+	before := m.network()
+	for range pick(3, 20) {
+		m.atOnce("ifup --from $FROM bond0", "tapbond up --from $FROM", "ifup --from $FROM eth1", "ifup --from $FROM eth0", "ifup --from $FROM bond0")
+		if proc := m.ok("tapbond proc bond0"); !strings.Contains(proc, "Slave Interface: eth0\n") || !strings.Contains(proc, "Slave Interface: eth1\n") {
+			t.Fatalf("after five times up:\n%s", proc)
+		}
+		m.pings4()
+		m.atOnce("ifdown --from $FROM bond0", "ifdown --from $FROM eth1", "ifdown --from $FROM bond0", "ifdown --from $FROM eth0")
+		if after := m.network(); after != before {
+			t.Fatalf("before:\n%s\nafter four times down:\n%s", before, after)
+		}
+	}
+	// Up and down: the last one has it.
+	for range pick(3, 20) {
+		m.atOnce("ifup --from $FROM bond0", "ifdown --from $FROM bond0")
+		if m.ok("tapbond show") != "" {
+			m.pings4()
+			m.ok("ifdown --from $FROM bond0")
+		}
+		if after := m.network(); after != before {
+			t.Fatalf("before:\n%s\nafter:\n%s", before, after)
+		}
+	}
+	m.clean()
+}
+
+// atOnce runs lines of shell at the same time; all must go well.
+func (m *machine) atOnce(lines ...string) {
+	m.t.Helper()
+	outs, errs := make([]string, len(lines)), make([]error, len(lines))
+	var all sync.WaitGroup
+	for i, line := range lines {
+		all.Go(func() { outs[i], errs[i] = m.sh(line) })
+	}
+	all.Wait()
+	for i, err := range errs {
+		if err != nil {
+			m.t.Fatalf("%s, beside others: %v\n%s", lines[i], err, outs[i])
+		}
+	}
+}
+
+// slowClient gives an address once it may, and has its own ifup run before.
+const slowClient = `#!/bin/sh
+for dev; do :; done
+case " $* " in
+*" -r "*) ip addr flush dev $dev;;
+*) ifup --from $FROM eth1 >%[1]s/nested 2>&1 || exit 1
+   echo asked >%[1]s/asked
+   while [ ! -e %[1]s/go ]; do read x <%[1]s/pipe || true; done
+   ip addr add 10.99.0.1/24 dev $dev;;
+esac
+`
+
+// TestIfdownWaitsForIfup: it says for whom, and then takes away what is whole.
+// What ifup itself runs doesn't wait.
+func TestIfdownWaitsForIfup(t *testing.T) {
+	waits(t)
+	m := newMachine(t, lab.Topology{Slaves: 2, PeerOffloads: true}, with(map[string]string{
+		"ifcfg-bond0": "DEVICE=bond0\nBOOTPROTO=dhcp\nBONDING_OPTS=\"mode=1 miimon=100\"\n",
+	}))
+	m.must(os.WriteFile(filepath.Join(m.bin, "dhclient"), fmt.Appendf(nil, slowClient, m.bin), 0o755))
+	pipe := filepath.Join(m.bin, "pipe")
+	m.must(unix.Mkfifo(pipe, 0o600))
+	before := m.network()
+	up, err := m.begun("ifup --from $FROM bond0")
+	m.must(err)
+	m.appears(filepath.Join(m.bin, "asked"), func(text string) bool { return text == "asked\n" })
+	if text, err := os.ReadFile(filepath.Join(m.bin, "nested")); err != nil || !strings.Contains(string(text), "eth1: nothing to do: is as the files have it") {
+		t.Errorf("the client's own ifup: %v, %s", err, text)
+	}
+	down, err := m.begun("ifdown --from $FROM bond0 2>" + m.bin + "/said")
+	m.must(err)
+	want := fmt.Sprintf("bond0: waiting until \"ifup --from %s bond0\" (process ", filepath.Join(m.root, scriptsDir))
+	m.appears(filepath.Join(m.bin, "said"), func(text string) bool { return strings.HasPrefix(text, want) && strings.HasSuffix(text, ") is done\n") })
+	if proc := m.ok("tapbond proc bond0"); !strings.Contains(proc, "Slave Interface: eth1\n") {
+		t.Errorf("meanwhile:\n%s", proc)
+	}
+	m.must(os.WriteFile(filepath.Join(m.bin, "go"), nil, 0o600))
+	go func() { _ = os.WriteFile(pipe, []byte("\n"), 0) }() // until somebody reads
+	m.must(up.Wait())
+	m.must(down.Wait())
+	if after := m.network(); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+	m.clean()
+}
+
+// appears waits for a file's content.
+func (m *machine) appears(path string, ok func(string) bool) {
+	m.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; pause(m.t, askAgain) {
+		text, err := os.ReadFile(path)
+		if err == nil && ok(string(text)) {
+			return
+		}
+		if time.Now().After(deadline) {
+			m.t.Fatalf("%s has: %s (%v)", path, text, err)
 		}
 	}
 }

@@ -67,22 +67,19 @@ any other interface the system's own ifup is run, if there is one.
 				return err
 			}
 			s.missing = s.missing || boot // one NIC is better than none
+			ours := func(o *outlook) bool { return has(o.set, name) }
+			if handed, err := s.handOver(cmd.Context(), "ifup", name, args, ours); handed || err != nil {
+				return err
+			}
 			return s.run(cmd, name, "is as the files have it", func(set *ifcfg.Set, w *ifcfg.World) (*ifcfg.Plan, error) {
+				b, v := set.Bond(name), set.Slave(name)
 				switch {
-				case set.Bond(name) != nil:
-					if boot && !set.Bond(name).OnBoot {
-						return &ifcfg.Plan{}, nil
-					}
-					return set.Up([]string{name}, w, s.rules())
-				case set.Slave(name) != nil:
-					if boot && !set.Slave(name).OnBoot {
-						return &ifcfg.Plan{}, nil
-					}
+				case boot && (b != nil && !b.OnBoot || b == nil && v != nil && !v.OnBoot):
+					return &ifcfg.Plan{}, nil
+				case b == nil && v != nil:
 					return set.UpSlave(name, w, s.rules())
-				case set.Stray(name):
-					return set.Up([]string{name}, w, s.rules())
 				}
-				return s.handOver("ifup", name, args, set)
+				return set.Up([]string{name}, w, s.rules())
 			})
 		},
 	}
@@ -105,16 +102,18 @@ is one.`,
 			if err != nil {
 				return err
 			}
+			ours := func(o *outlook) bool { return o.world.HasBond(name) || o.world.HasSlave(name) || has(o.set, name) }
+			if handed, err := s.handOver(cmd.Context(), "ifdown", name, args, ours); handed || err != nil {
+				return err
+			}
 			return s.run(cmd, name, "is down already", func(set *ifcfg.Set, w *ifcfg.World) (*ifcfg.Plan, error) {
 				switch {
 				case w.HasBond(name):
 					return set.Down(name, w), nil
 				case w.HasSlave(name) || set.Slave(name) != nil:
 					return set.DownSlave(name, w), nil
-				case set.Bond(name) != nil || set.Stray(name):
-					return &ifcfg.Plan{}, nil
 				}
-				return s.handOver("ifdown", name, args, set)
+				return &ifcfg.Plan{}, nil
 			})
 		},
 	}
@@ -133,22 +132,36 @@ func ifupName(args []string) (name string, boot bool, err error) {
 	return strings.TrimPrefix(filepath.Base(args[0]), "ifcfg-"), boot, nil
 }
 
+// has reports whether files make a bond or a slave of that name, or would with
+// fewer mistakes.
+func has(set *ifcfg.Set, name string) bool {
+	return set.Bond(name) != nil || set.Slave(name) != nil || set.Stray(name)
+}
+
 // handOver lets the system's own ifup do what isn't ours, with all that was said:
-// "boot" keeps it, too, from what has ONBOOT=no. It returns only if it can't, or
-// in a dry run, with nothing to do.
-func (s *scripts) handOver(tool, name string, args []string, set *ifcfg.Set) (*ifcfg.Plan, error) {
+// "boot" keeps it, too, from what has ONBOOT=no. It returns false if it is ours,
+// and true only of a dry run. It waits for nobody's turn: the other ifup has its
+// own way to, and may call us again.
+func (s *scripts) handOver(ctx context.Context, tool, name string, args []string, ours func(*outlook) bool) (bool, error) {
+	if err := s.allowed(); err != nil {
+		return false, err
+	}
+	o, err := s.look(ctx)
+	if err != nil || ours(o) {
+		return false, err
+	}
 	path, err := installed.Find(tool)
 	if err != nil {
-		if file := set.Other(name); file != "" {
-			return nil, fmt.Errorf("%s: %s makes neither a bond nor a slave, and there is no other %s here", name, file, tool)
+		if file := o.set.Other(name); file != "" {
+			return false, fmt.Errorf("%s: %s makes neither a bond nor a slave, and there is no other %s here", name, file, tool)
 		}
-		return nil, fmt.Errorf("%s: no file in %s makes such a bond or slave, and there is no other %s here", name, s.from, tool)
+		return false, fmt.Errorf("%s: no file in %s makes such a bond or slave, and there is no other %s here", name, s.from, tool)
 	}
 	if s.dryRun {
 		fmt.Println(path, strings.Join(args, " "))
-		return &ifcfg.Plan{}, nil
+		return true, nil
 	}
-	return nil, become(path, args)
+	return false, become(path, args)
 }
 
 // foreign reports words that are no business of ours: those of another ifup,

@@ -30,6 +30,7 @@ var scriptDirs = []string{"/etc/sysconfig/network-scripts", "/etc/sysconfig/netw
 // scripts is where the files are and what is to be made of them.
 type scripts struct {
 	from, root string
+	placed     bool
 	asked      bool // by the user, not the usual place
 	dryRun     bool
 	missing    bool
@@ -48,6 +49,10 @@ func (s *scripts) missingFlag(cmd *cobra.Command) {
 // place completes the folders: the root is what stands in front of the usual
 // path.
 func (s *scripts) place() {
+	if s.placed {
+		return
+	}
+	s.placed = true
 	s.asked = s.from != "" || s.root != ""
 	if s.from == "" {
 		s.from = filepath.Join(s.root, scriptDirs[0])
@@ -76,34 +81,62 @@ func isDir(path string) bool {
 
 func (s *scripts) rules() ifcfg.Rules { return ifcfg.Rules{MissingNIC: s.missing} }
 
-// run makes the plan, says what is to be said, and carries it out. nothing is
-// what to say where there is nothing to do.
-func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg.Set, *ifcfg.World) (*ifcfg.Plan, error)) error {
-	if !s.dryRun {
-		if err := privileged(); err != nil {
-			return err
-		}
-	}
+// outlook is what the files ask for and what there is.
+type outlook struct {
+	client *control.Client
+	set    *ifcfg.Set
+	world  *ifcfg.World
+	wrong  *ifcfg.Remark // a line of modprobe's files that can't be understood
+}
+
+func (s *scripts) look(ctx context.Context) (*outlook, error) {
 	s.place()
-	ctx := cmd.Context()
 	client, err := daemon.Connect(ctx)
 	if err != nil {
+		return nil, err
+	}
+	o := &outlook{client: client}
+	if o.set, o.wrong, err = s.read(ctx, client); err != nil {
+		return nil, err
+	}
+	o.world, err = ifup.Look(ctx, client)
+	return o, err
+}
+
+// allowed: a dry run is everybody's.
+func (s *scripts) allowed() error {
+	if s.dryRun {
+		return nil
+	}
+	return privileged()
+}
+
+// run makes the plan, says what is to be said, and carries it out. nothing is
+// what to say where there is nothing to do. Nobody else is at it meanwhile.
+func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg.Set, *ifcfg.World) (*ifcfg.Plan, error)) error {
+	if err := s.allowed(); err != nil {
 		return err
 	}
-	set, modErr, err := s.read(ctx, client)
+	ctx := cmd.Context()
+	if !s.dryRun {
+		done, err := ifup.Turn(ctx, func(who string) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: waiting until %s is done\n", what, who)
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		defer done()
+	}
+	o, err := s.look(ctx)
 	if err != nil {
 		return err
 	}
-	w, err := ifup.Look(ctx, client)
-	if err != nil {
-		return err
-	}
-	p, err := plan(set, w)
+	p, err := plan(o.set, o.world)
 	var wrong ifcfg.Mistakes
 	switch {
-	case errors.As(err, &wrong), err == nil && modErr != nil:
-		if modErr != nil {
-			wrong = append(wrong, *modErr)
+	case errors.As(err, &wrong), err == nil && o.wrong != nil:
+		if o.wrong != nil {
+			wrong = append(wrong, *o.wrong)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s\ntapbond: %s: nothing is done\n", wrong.Error(), what)
 		return errSaid
@@ -128,7 +161,7 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: will be asking for an address by DHCP (%s)\n", step.Bond, filepath.Base(step.Command[0]))
 		}
 	}
-	m := &ifup.Machine{Client: client, Start: daemon.Start}
+	m := &ifup.Machine{Client: o.client, Start: daemon.Start}
 	return ifup.Apply(ctx, m, p.Steps, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "note:", text) })
 }
 

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -13,7 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
-	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/lockfile"
 )
 
 // Limits of what clients may ask for, so that a slow or hostile one costs little.
@@ -99,42 +99,18 @@ func waitLock(dir string) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), dyingTime)
 	defer cancel()
 	for {
-		lock, err := takeLock(filepath.Join(dir, "lock"))
-		if !errors.Is(err, ErrBusy) || !errors.Is(c.Ping(ctx), ErrNoServer) {
+		lock, err := lockfile.Take(filepath.Join(dir, "lock"))
+		if !errors.Is(err, lockfile.ErrHeld) {
 			return lock, err
+		}
+		if !errors.Is(c.Ping(ctx), ErrNoServer) {
+			return nil, ErrBusy
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return nil, ErrBusy
 		case <-time.After(5 * time.Millisecond):
 		}
-	}
-}
-
-// takeLock takes the lock file of a namespace. The file goes with its holder,
-// so what was locked must still be what has the name.
-func takeLock(path string) (*os.File, error) {
-	for {
-		lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			lock.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, ErrBusy
-			}
-			return nil, fmt.Errorf("flock %s: %w", path, err)
-		}
-		locked, err := lock.Stat()
-		if err != nil {
-			lock.Close()
-			return nil, err
-		}
-		if named, err := os.Stat(path); err == nil && os.SameFile(locked, named) {
-			return lock, nil
-		}
-		lock.Close()
 	}
 }
 
