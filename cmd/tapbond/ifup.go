@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tapbond/tapbond/internal/ifcfg"
 	"github.com/tapbond/tapbond/internal/kernel/installed"
@@ -166,25 +166,25 @@ func (s *scripts) handOver(ctx context.Context, tool, name string, args []string
 
 // foreign reports words that are no business of ours: those of another ifup,
 // like Debian's -a.
-func foreign(args []string) bool {
-	ours := []string{"--from", "--root", "--dry-run", "-n", "--without-missing", "-h", "--help"}
-	for _, a := range args {
-		word, _, _ := strings.Cut(a, "=")
-		if strings.HasPrefix(a, "-") && !slices.Contains(ours, word) {
-			return true
-		}
-	}
-	return false
+func foreign(cmd *cobra.Command, args []string) bool {
+	cmd.InitDefaultHelpFlag()
+	var unknown *pflag.NotExistError
+	return errors.As(cmd.ParseFlags(args), &unknown)
 }
 
 // runIfup is the program called ifup or ifdown.
 func runIfup(ctx context.Context, name string, args []string) error {
-	if foreign(args) {
+	root := rootCmd()
+	cmd, _, err := root.Find([]string{name})
+	if err != nil {
+		return err
+	}
+	if foreign(cmd, args) {
 		if path, err := installed.Find(name); err == nil {
 			return become(path, args)
 		}
 	}
-	root := rootCmd()
+	root = rootCmd() // one whose flags nobody has set
 	root.SetArgs(append([]string{name}, args...))
 	return root.ExecuteContext(ctx)
 }
