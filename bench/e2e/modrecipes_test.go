@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bench/lab"
 	"github.com/tapbond/tapbond/internal/labtest"
@@ -325,6 +326,80 @@ func TestModuleWithoutBonds(t *testing.T) {
 	c.sh(fmt.Sprintf("kill -9 %d", pids[0]))
 	contains(t, c.sh(binary+" cleanup; "+binary+" cleanup"), "module bonding: unloaded\nnothing to undo\n")
 	c.done()
+}
+
+// An rmmod that is killed halfway leaves the module loaded with its parameters,
+// and the next one goes on; the daemon killed under it is followed by another.
+func TestRmmodInterrupted(t *testing.T) {
+	waits(t)
+	c := cook(t, lab.Topology{Slaves: 1})
+	const bonds = 12
+	load := fmt.Sprintf("modprobe bonding max_bonds=%d mode=1 miimon=50; ip link set eth0 down master bond%d", bonds, bonds-1)
+
+	left := 0
+	for tries := 0; left == 0; tries++ {
+		if tries == 10 {
+			t.Fatal("it is never caught halfway")
+		}
+		c.sh(load)
+		rmmod := c.rmmod(bonds)
+		c.must(rmmod.Process.Kill())
+		_ = rmmod.Wait()
+		for deadline := time.Now().Add(10 * time.Second); ; pause(t, askAgain) {
+			left = c.bonds()
+			if left == 0 || strings.Contains(c.sh(binary+" events"), "bonding: unloading was not finished, it is loaded as before\n") {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d bonds are left, and nothing says so", left)
+			}
+		}
+	}
+	contains(t, c.sh("ip link add late type bond; ip -d link show late"), "bond mode active-backup miimon 50 ")
+	c.fails("modprobe --first-time bonding mode=4", 1)
+	c.sh("rmmod bonding")
+	c.fails("rmmod bonding", 1)
+	c.done()
+
+	c.sh(load)
+	pids, err := c.host.Processes()
+	if err != nil || len(pids) != 1 {
+		t.Fatalf("processes: %v, %v", pids, err)
+	}
+	rmmod := c.rmmod(bonds)
+	c.must(unix.Kill(pids[0], unix.SIGKILL))
+	if err := rmmod.Wait(); err != nil {
+		t.Errorf("rmmod, its daemon killed: %v", err)
+	}
+	c.done()
+}
+
+// rmmod begins one, and returns when it is at work.
+func (c *cookbook) rmmod(bonds int) *lab.Cmd {
+	c.t.Helper()
+	cmd := c.host.Command(c.t.Context(), binary, "rmmod", "bonding")
+	cmd.Env = c.env
+	c.must(cmd.Start())
+	for deadline := time.Now().Add(10 * time.Second); c.bonds() == bonds; {
+		if time.Now().After(deadline) {
+			c.t.Fatal("no bond is removed")
+		}
+	}
+	return cmd
+}
+
+// bonds is how many TAPs there are.
+func (c *cookbook) bonds() int {
+	c.t.Helper()
+	links, err := c.host.Handle.LinkList()
+	c.must(err)
+	n := 0
+	for _, l := range links {
+		if strings.HasPrefix(l.Attrs().Name, "bond") {
+			n++
+		}
+	}
+	return n
 }
 
 // unguarded is what -v says of systemd's file, on machines that have it.

@@ -217,14 +217,17 @@ func (s *Shell) rmmod(ctx context.Context, args []string) int {
 	return status
 }
 
-// unload unloads the module: ENOENT if it isn't loaded.
+// unload unloads the module: ENOENT if it isn't loaded. A daemon that is killed
+// meanwhile is followed by another, which goes on.
 func (s *Shell) unload(ctx context.Context) error {
-	c, err := s.Connect(ctx)
-	if err != nil {
-		return err
+	for range 3 {
+		c, err := s.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		if err = c.UnloadModule(ctx); !errors.Is(err, control.ErrNoServer) {
+			return err
+		}
 	}
-	if err = c.UnloadModule(ctx); errors.Is(err, control.ErrNoServer) {
-		return unix.ENOENT
-	}
-	return err
+	return unix.ENOENT
 }

@@ -26,6 +26,8 @@ type fake struct {
 	serving bool
 	loaded  bool
 	bonds   []string
+	dies    bool // the daemon, of the next request to unload
+	follows bool // another one does
 	refuse  error
 	kernel  KernelModule
 	calls   []string
@@ -70,6 +72,10 @@ func (f *fake) LoadModule(_ context.Context, req control.ModuleRequest) (control
 }
 
 func (f *fake) UnloadModule(context.Context) error {
+	if f.dies {
+		f.call("die")
+		f.dies, f.serving = false, false
+	}
 	switch {
 	case !f.serving:
 		return control.ErrNoServer
@@ -112,7 +118,10 @@ func (f *fake) run(command string) (status int, said string, calls []string) {
 	var out bytes.Buffer
 	s := Shell{
 		Stdout: &out, Stderr: &out, Root: f.root,
-		Connect: func(context.Context) (Client, error) { return f, nil },
+		Connect: func(context.Context) (Client, error) {
+			f.serving = f.serving || f.follows // as where a killed one has left its state
+			return f, nil
+		},
 		Start: func(context.Context) error {
 			f.call("start")
 			f.serving = true
@@ -229,4 +238,16 @@ func TestConfigFlag(t *testing.T) {
 	f.conf("options bonding\n")
 	f.want("modprobe veth", 42, "", "real modprobe veth")
 	f.want("modprobe bonding", 1, "modprobe: ERROR: /etc/modprobe.d/b.conf:1: options bonding: no options follow\n")
+}
+
+// A daemon that is killed while it unloads the module is followed by another.
+func TestUnloadOutlivesTheDaemon(t *testing.T) {
+	for _, command := range []string{"rmmod bonding", "modprobe -r bonding"} {
+		f := newFake(t)
+		f.loaded, f.dies, f.follows = true, true, true
+		f.want(command, 0, "", "die", "unload")
+	}
+	f := newFake(t)
+	f.loaded, f.dies = true, true
+	f.want("rmmod bonding", 1, "rmmod: ERROR: Module bonding is not currently loaded\n", "die")
 }
