@@ -28,7 +28,8 @@ and other bond- lines.
 
 If anything in the files can't be followed, every mistake is listed with its file
 and line, and nothing is done. If something fails on the way, what was done is
-undone. What is there already is kept.`,
+undone. What is there already is kept. Of several that bring bonds up or down at the
+same time, one waits for the other.`,
 		Example: `  tapbond up --from /etc/sysconfig/network-scripts --dry-run
   tapbond up bond0`,
 		RunE: func(cmd *cobra.Command, args []string) error {
