@@ -41,7 +41,12 @@ type stranger interface {
 	ifname() string
 	// uses tells which ports it collects and distributes on.
 	uses() [2]bool
+	// dead: it has hung, and can't be blamed or relied on.
+	dead() bool
 }
+
+// hungPartner ends a run of which the partner has hung: it is no measure of us.
+type hungPartner struct{}
 
 // foreign is a bed whose links lead to a partner that is not ours.
 type foreign struct {
@@ -85,11 +90,13 @@ func (f *foreign) settled(what string, within time.Duration, want ...bool) bond.
 		if ok {
 			f.t.Logf("%s: after %v", what, took.Round(time.Millisecond))
 			if took > within && !labtest.RaceEnabled {
+				f.alive()
 				f.t.Errorf("%s: after %v, want at most %v", what, took, within)
 			}
 			return st
 		}
 		if took > within+5*time.Second {
+			f.alive()
 			var why []string
 			for _, s := range st.Slaves {
 				why = append(why, fmt.Sprintf("%s carries %v: %s, %s; actor %v, partner %v", s.Name, s.Carries, s.AD.Why, s.AD.Reason, s.AD.Actor.State, s.AD.Partner.State))
@@ -97,6 +104,28 @@ func (f *foreign) settled(what string, within time.Duration, want ...bool) bond.
 			f.t.Fatalf("%s: not so after %v: partner uses %v; ours:\n%s", what, took, theirs, strings.Join(why, "\n"))
 		}
 	}
+}
+
+// alive ends the run if the partner has hung.
+func (f *foreign) alive() {
+	f.t.Helper()
+	if f.dead() {
+		panic(hungPartner{})
+	}
+}
+
+// whole reports whether fn came to its end with a partner that lived.
+func (f *foreign) whole(fn func()) (ok bool) {
+	defer func() {
+		if x := recover(); x != nil {
+			if _, hung := x.(hungPartner); !hung {
+				panic(x)
+			}
+			ok = false
+		}
+	}()
+	fn()
+	return true
 }
 
 // carries runs traffic both ways and wants every octet to arrive.
@@ -113,6 +142,7 @@ func (f *foreign) carries(what string) {
 		r, err := traffic.Run(f.t.Context(), cfg)
 		f.must(err)
 		if sum := r.Receive.Total(); sum.Lost > 0 || sum.Duplicated > 0 || r.Receive.Corrupted > 0 {
+			f.alive()
 			f.t.Errorf("%s, back %v: %s; the bond dropped %v", what, back, r, f.state().Drops)
 		}
 	}
@@ -123,12 +153,25 @@ func (f *foreign) situations() {
 	t := f.t
 	f.must(f.host.QuietIPv6())
 	run := func(name, words string, fast, active, odd bool, fn func()) {
-		f.form(fast, active, odd)
-		f.begin("mode 802.3ad miimon 100 xmit_hash_policy layer3+4 " + words)
-		t.Log(name)
-		defer f.stop()
-		fn()
-		f.gone()
+		for range 3 {
+			if f.whole(func() {
+				f.form(fast, active, odd)
+				f.begin("mode 802.3ad miimon 100 xmit_hash_policy layer3+4 " + words)
+				t.Log(name)
+				defer f.stop()
+				fn()
+				f.gone()
+			}) {
+				return
+			}
+			t.Logf("%s: the partner has hung, again with another one", name)
+			for _, k := range f.lab.Links() {
+				f.must(k.Heal(lab.Both))
+				_, err := k.CarrierAt(lab.SideA, true)
+				f.must(err)
+			}
+		}
+		t.Fatalf("%s: three partners hung", name)
 	}
 	run("fast", "lacp_rate fast", true, true, false, func() {
 		st := f.settled("fast: formed", convergeForeign, true, true)
@@ -221,6 +264,8 @@ func (p *ovsPartner) cable(i int, up bool) {
 
 func (p *ovsPartner) ifname() string { return "br0" }
 
+func (p *ovsPartner) dead() bool { return false }
+
 // uses reads lacp/show: a paragraph for each member, with the actor's state in
 // one line.
 func (p *ovsPartner) uses() (on [2]bool) {
@@ -265,8 +310,9 @@ type kernelPartner struct {
 	k *peers.Kernel
 }
 
-// hung is how long a guest's command may take.
-const hung = 40 * time.Second
+// hung is how long a guest's command may take, and asked how long an answer that
+// somebody waits for.
+const hung, asked = 40 * time.Second, 5 * time.Second
 
 // boot starts a guest, in place of the one that there may be.
 func (p *kernelPartner) boot() {
@@ -356,11 +402,28 @@ func (p *kernelPartner) cable(i int, up bool) {
 
 func (p *kernelPartner) ifname() string { return "host0" }
 
+// dead gives up a guest that hangs: the next command is another one's.
+func (p *kernelPartner) dead() bool {
+	ctx, cancel := context.WithTimeout(p.f.t.Context(), hung)
+	defer cancel()
+	_, err := p.k.Run(ctx, "true")
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	p.boot()
+	return true
+}
+
 // uses: the driver leaves the bits of a port that lost its link as they were.
 func (p *kernelPartner) uses() (on [2]bool) {
 	for i := range on {
 		dir := fmt.Sprintf("/sys/class/net/eth%d/bonding_slave", i)
-		said, err := p.k.Run(p.f.t.Context(), "cat %s/ad_actor_oper_port_state %s/mii_status", dir, dir)
+		ctx, cancel := context.WithTimeout(p.f.t.Context(), asked)
+		said, err := p.k.Run(ctx, "cat %s/ad_actor_oper_port_state %s/mii_status", dir, dir)
+		cancel()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			p.f.alive()
+		}
 		if err != nil {
 			continue
 		}

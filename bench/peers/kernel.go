@@ -42,6 +42,8 @@ type Kernel struct {
 	in  *os.File
 	out *bufio.Reader
 	raw *os.File
+	// owed are the answers that have not come.
+	owed int
 }
 
 // StartKernel boots a guest. The interfaces of the host should be up and have
@@ -147,7 +149,8 @@ func (k *Kernel) preload() ([]string, error) {
 }
 
 // Run runs a command line of bash in the guest and returns what it printed. A
-// status other than 0 is an error.
+// status other than 0 is an error. The context's deadline, two minutes if it has
+// none, bounds the wait: os.ErrDeadlineExceeded.
 func (k *Kernel) Run(ctx context.Context, format string, args ...any) (string, error) {
 	line := fmt.Sprintf(format, args...)
 	if strings.ContainsRune(line, '\n') {
@@ -158,7 +161,7 @@ func (k *Kernel) Run(ctx context.Context, format string, args ...any) (string, e
 	if _, err := io.WriteString(k.in, line+"\n"); err != nil {
 		return "", fmt.Errorf("guest: %w", err)
 	}
-	status, said, err := k.answer(ctx)
+	status, said, err := k.next(ctx)
 	if err == nil && status != "0" {
 		err = fmt.Errorf("status %s: %s", status, tail(said, 400))
 	}
@@ -166,6 +169,17 @@ func (k *Kernel) Run(ctx context.Context, format string, args ...any) (string, e
 		return said, fmt.Errorf("guest: %s: %w", line, err)
 	}
 	return said, nil
+}
+
+// next reads the answer to the command just given, past those to commands that
+// were given up.
+func (k *Kernel) next(ctx context.Context) (status, said string, err error) {
+	for k.owed++; k.owed > 0; k.owed-- {
+		if status, said, err = k.answer(ctx); err != nil {
+			return status, said, err
+		}
+	}
+	return status, said, nil
 }
 
 // answer reads up to the line that ends a command's output.
