@@ -187,7 +187,7 @@ func undoSlave(sys System, r *SlaveRecord) error {
 	}
 	// Down first: the filter goes when the host's stack has nothing to hear.
 	err := sys.RestoreSlave(r.Index, r.Saved)
-	shield, serr := sys.Shield(r.Index) // finds the one that is there
+	shield, serr := sys.Shield(r.Index, nil) // finds the one that is there
 	if serr == nil {
 		serr = shield.Remove()
 	}

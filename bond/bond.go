@@ -27,7 +27,8 @@ type Bond struct {
 	sys    System
 	bus    *Bus
 	dev    tap.Device
-	index  int // the TAP's interface index
+	lane   Lane // nil without one
+	index  int  // the TAP's interface index
 
 	box     *mailbox
 	admin   chan struct{} // holds a token while a request runs
@@ -54,6 +55,10 @@ type Bond struct {
 	slots    []bool   // slot in use
 	nextID   int
 	active   *slave
+
+	observed string // why frames must pass the TAP
+	laneWhy  string // why the express lane sends nothing
+	laneTold bool   // laneWhy was told
 
 	rxQueues []tap.Queue // where receive workers write; fixed
 	steered  []uint16    // queue ids that have their queue
@@ -143,9 +148,13 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	if err != nil {
 		return nil, errors.Join(err, dev.Delete())
 	}
+	lane, err := openLane(e.sys, dev, o.Name, vals)
+	if err != nil {
+		return nil, errors.Join(err, dev.Delete())
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Bond{
-		engine: e, sys: e.sys, bus: e.bus, dev: dev, index: dev.Index(),
+		engine: e, sys: e.sys, bus: e.bus, dev: dev, lane: lane, index: dev.Index(),
 		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 		name: o.Name, vals: vals,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU,

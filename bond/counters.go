@@ -46,6 +46,17 @@ func (t *dropTotals) addPort(s nic.Stats) {
 	t[policy.RxMalformed] += s.Malformed
 }
 
+// addSeat takes in what the express lane didn't hand on.
+func (t *dropTotals) addSeat(s Seat) {
+	if s == nil {
+		return
+	}
+	c := s.Counters()
+	t[policy.RxInactive] += c.Inactive
+	t[policy.RxOwnSource] += c.Own
+	t[policy.RxBondDown] += c.BondDown
+}
+
 // byName leaves out the reasons that never happened.
 func (t *dropTotals) byName() map[string]uint64 {
 	m := make(map[string]uint64)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
@@ -169,11 +170,15 @@ func (e *enslaving) prepare(name string) error {
 func (e *enslaving) open() error {
 	b, s := e.b, e.s
 	var err error
-	if s.shield, err = b.sys.Shield(s.index); err != nil {
+	if s.seat, err = b.takeSeat(); err != nil {
+		return err
+	}
+	e.undo.add(func() { s.leaveSeat() })
+	if s.shield, err = b.sys.Shield(s.index, s.seat); err != nil {
 		return err
 	}
 	e.undo.add(func() { _ = s.shield.Remove() })
-	if s.port, err = b.sys.OpenPort(s.index, b.dev.Offload()); err != nil {
+	if s.port, err = b.sys.OpenPort(s.index, nic.Options{Offload: b.dev.Offload(), LeaveIP: s.seat != nil}); err != nil {
 		return err
 	}
 	e.undo.add(func() { _ = s.port.Close() })

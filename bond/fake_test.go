@@ -28,29 +28,31 @@ import (
 
 // fakeSystem is a machine in memory: links, a TAP, packet sockets.
 type fakeSystem struct {
-	mu      sync.Mutex
-	links   map[int]*link.Info
-	carrier map[int]bool
-	speed   map[int]monitor.Speed
-	reports map[int]func(bool)
-	ports   map[int]*fakePort
-	taps    map[string]*fakeTAP
-	addrs   map[int][]netip.Prefix
-	uppers  []link.Upper // on the bond
-	groups  map[int]link.Groups
-	shields map[int]bool    // which links have the filter
-	held    map[string]bool // NICs that a manager was told to leave alone
-	clients map[string][]unmanage.Client
-	fail    map[string]error // "op index": what the call answers
-	before  func()           // called, locked, before anything is changed
-	calls   []string
-	sent    []announcement // what control sockets sent
-	control map[int]*fakeControl
-	wire    *fakeSystem     // the machine at the other ends of the cables, by interface name
-	cut     map[string]bool // cables that lose all, although both ends have carrier
-	sendErr error           // what sending on a control socket answers
-	sending func([]byte)    // sees what is about to leave there; nil for nobody
-	next    int
+	mu       sync.Mutex
+	links    map[int]*link.Info
+	carrier  map[int]bool
+	speed    map[int]monitor.Speed
+	reports  map[int]func(bool)
+	ports    map[int]*fakePort
+	taps     map[string]*fakeTAP
+	addrs    map[int][]netip.Prefix
+	uppers   []link.Upper // on the bond
+	groups   map[int]link.Groups
+	shields  map[int]bool    // which links have the filter
+	held     map[string]bool // NICs that a manager was told to leave alone
+	clients  map[string][]unmanage.Client
+	fail     map[string]error // "op index": what the call answers
+	before   func()           // called, locked, before anything is changed
+	calls    []string
+	sent     []announcement // what control sockets sent
+	control  map[int]*fakeControl
+	wire     *fakeSystem     // the machine at the other ends of the cables, by interface name
+	cut      map[string]bool // cables that lose all, although both ends have carrier
+	sendErr  error           // what sending on a control socket answers
+	lane     Lane
+	observed string
+	sending  func([]byte) // sees what is about to leave there; nil for nobody
+	next     int
 }
 
 type announcement struct {
@@ -222,15 +224,28 @@ func (f *fakeSystem) OpenTAP(o tap.Options) (tap.Device, error) {
 	return t, nil
 }
 
-func (f *fakeSystem) OpenPort(index int, offload bool) (nic.Port, error) {
+func (f *fakeSystem) OpenPort(index int, o nic.Options) (nic.Port, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.call("port", index); err != nil {
 		return nil, err
 	}
-	p := &fakePort{fakeQueue: newFakeQueue(), sys: f, index: index, offload: offload}
+	p := &fakePort{fakeQueue: newFakeQueue(), sys: f, index: index, offload: o.Offload, leaveIP: o.LeaveIP}
 	f.ports[index] = p
 	return p, nil
+}
+
+// OpenLane gives the fake one that a test has put there.
+func (f *fakeSystem) OpenLane(index int) (Lane, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lane, f.call("lane", index)
+}
+
+func (f *fakeSystem) Observed(int) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.observed, nil
 }
 
 func (f *fakeSystem) OpenControl(index int) (nic.ControlPort, error) {
@@ -241,7 +256,7 @@ func (f *fakeSystem) OpenControl(index int) (nic.ControlPort, error) {
 	return c, f.call("control", index)
 }
 
-func (f *fakeSystem) Shield(index int) (Shield, error) {
+func (f *fakeSystem) Shield(index int, seat Seat) (Shield, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	err := f.call("shield", index)
@@ -473,6 +488,7 @@ type fakePort struct {
 	sys     *fakeSystem
 	index   int
 	offload bool
+	leaveIP bool
 	member  nic.Membership
 	stats   nic.Stats // fixed before the port is asked
 }

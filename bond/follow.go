@@ -44,6 +44,7 @@ func (b *Bond) housekeeping() {
 			b.keepSpeed(s)
 		}
 		b.mirrorFilter(slaves)
+		b.keepLane()
 		b.findPaths() // routes change without an event of ours
 		b.unlock()
 	}
@@ -162,6 +163,7 @@ func (b *Bond) followTAP() {
 		b.followMAC(slaves, mac, info.MAC)
 	}
 	b.mirrorFilter(slaves)
+	b.observe()
 	b.lookAtAddresses(slaves)
 }
 

@@ -64,7 +64,7 @@ func (b *Bond) probedLink(e monitor.ProbeEffect) {
 	case e.To == monitor.LinkDown && (e.From == monitor.LinkUp || s == b.active):
 		s.failures++
 		s.failed(b.now(), e.Why)
-		s.sampled = s.rx.seen.value() // what came before proves nothing
+		s.sampled = s.seen() // what came before proves nothing
 		msg := "link status definitely down, disabling slave"
 		if balance {
 			msg = "interface is now down"
@@ -135,7 +135,7 @@ func (b *Bond) tickProber(now time.Time) {
 	if p.prober.ListensToAll() {
 		p.sample = now.Add(max(p.cfg.Interval/sampleShare, time.Millisecond))
 		for _, s := range b.members() {
-			if n := s.rx.seen.value(); n != s.sampled {
+			if n := s.seen(); n != s.sampled {
 				s.sampled = n
 				b.stepProber(monitor.Heard{ID: s.id, At: now})
 			}

@@ -63,13 +63,15 @@ func (b *Bond) view() uint64 {
 			QueueID: sl.queueID,
 		})
 		here = append(here, sl)
-		s.slaves = append(s.slaves, slaveView{slot: sl.slot, index: sl.index, writers: sl.writers, tx: sl.tx})
+		s.slaves = append(s.slaves, slaveView{slot: sl.slot, index: sl.index, writers: sl.writers, tx: sl.tx, seat: sl.seatNumber()})
 	}
 	s.steer = b.steerTable(here, s.pol.Slaves)
 	if b.bal != nil {
 		b.balanceView(s)
 	}
-	b.snap.Store(s)
+	s.lane = b.lane
+	b.snap.Store(s) // first: what the lane leaves finds it
+	b.publishLane(s)
 	return b.gen
 }
 

@@ -138,6 +138,7 @@ func (b *Bond) free(s *slave, present bool) error {
 		// Down first: the filter goes when the host's stack has nothing to hear.
 		errs = append(errs, b.sys.RestoreSlave(s.index, b.restored(s)), s.shield.Remove())
 	}
+	s.leaveSeat()
 	return errors.Join(errs...)
 }
 
@@ -208,6 +209,7 @@ func (b *Bond) drop(slaves []*slave) (empty bool, mac [6]byte) {
 		b.slots[s.slot] = false
 		b.past.add(s.traffic())
 		b.retired.add(&s.rx.drops)
+		b.retired.addSeat(s.seat)
 		b.retired.addPort(s.port.Stats())
 	}
 	b.dirty = true

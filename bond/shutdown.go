@@ -34,6 +34,9 @@ func (b *Bond) shutdown(tapPresent bool) error {
 		b.ended = true
 	})
 	<-b.stopped
+	if b.lane != nil {
+		errs = append(errs, b.lane.Close())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%s: delete: %w", b.name, err)
 	}

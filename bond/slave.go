@@ -34,6 +34,7 @@ type slave struct {
 	port     nic.Port
 	control  nic.ControlPort
 	shield   Shield
+	seat     Seat                       // in the express lane; nil if it has none
 	writers  []vnet.Writer              // one per transmit worker
 	tx       []*traffic                 // likewise
 	carried  atomic.Pointer[[]*traffic] // tx, for other goroutines
@@ -53,7 +54,7 @@ type slave struct {
 	drained      chan struct{}    // closed when a leaving port may be closed
 	memory       *lacp.PortMemory // of another process
 
-	sampled uint64    // of rx.seen, when the ARP monitor last looked
+	sampled uint64    // of seen(), when the ARP monitor last looked
 	groups  []nic.MAC // that control is in; whoever holds the bond's lock owns it
 
 	carrier  bool      // admin up and carrier, as last seen
@@ -83,10 +84,22 @@ type slave struct {
 // carrier poller reads it to tell busy slaves from idle ones.
 func (s *slave) busyFrames() uint64 {
 	n := s.rx.seen.value()
+	if s.seat != nil {
+		n += s.seat.Frames()
+	}
 	if list := s.carried.Load(); list != nil {
 		for _, t := range *list {
 			n += t.frames.value()
 		}
+	}
+	return n
+}
+
+// seen is the number of frames that arrived, delivered or not.
+func (s *slave) seen() uint64 {
+	n := s.rx.seen.value()
+	if s.seat != nil {
+		n += s.seat.Counters().Seen()
 	}
 	return n
 }
@@ -123,6 +136,10 @@ func (s *slave) traffic() Traffic {
 	for _, w := range s.tx {
 		t.TxFrames += w.frames.value()
 		t.TxOctets += w.octets.value()
+	}
+	if s.seat != nil {
+		c := s.seat.Counters()
+		t.add(Traffic{TxFrames: c.TxFrames, TxOctets: c.TxOctets, RxFrames: c.RxFrames, RxOctets: c.RxOctets})
 	}
 	return t
 }

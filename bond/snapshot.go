@@ -44,6 +44,8 @@ type snapshot struct {
 	offload bool
 	// balance is there in balance-tlb and balance-alb.
 	balance *balanceView
+	// lane, if there is one, is to be told of frames that were left to the workers.
+	lane Lane
 	// takeSlow: Slow Protocols frames belong to a control socket (802.3ad).
 	takeSlow bool
 	// hold: flows are about to take other slaves. Nothing is sent before then, or
@@ -54,6 +56,7 @@ type snapshot struct {
 // slaveView is what a transmit worker uses of one slave, by worker number.
 type slaveView struct {
 	slot    int
+	seat    int // in the express lane, -1 for none
 	index   int // interface index, to name it to the carrier poller
 	writers []vnet.Writer
 	tx      []*traffic

@@ -43,6 +43,8 @@ type State struct {
 	// has set any.
 	QueueIDs   string `json:"queue_ids,omitempty"`
 	Generation uint64 `json:"generation"`
+	// Express tells of the express lane, nil without one.
+	Express *ExpressState `json:"express,omitempty"`
 	// Balance tells of balance-tlb and -alb, nil in other modes.
 	Balance *BalanceState `json:"balance,omitempty"`
 }
@@ -114,6 +116,7 @@ func (b *Bond) state() State {
 		st.Traffic.add(t)
 		stats := s.port.Stats()
 		drops.add(&s.rx.drops)
+		drops.addSeat(s.seat)
 		drops.addPort(stats)
 		if s.leaving {
 			continue
@@ -136,6 +139,7 @@ func (b *Bond) state() State {
 	}
 	b.adState(&st, shown)
 	st.Drops = drops.byName()
+	st.Express = b.expressState()
 	st.Balance = b.balanceState()
 	return st
 }

@@ -18,12 +18,18 @@ type System interface {
 	// OpenTAP creates (or adopts) the TAP that stands in for a bond.
 	OpenTAP(tap.Options) (tap.Device, error)
 	// OpenPort opens a slave's data socket.
-	OpenPort(index int, offload bool) (nic.Port, error)
+	OpenPort(index int, o nic.Options) (nic.Port, error)
 	// OpenControl opens a slave's socket for frames of ours that must not wait
 	// behind data.
 	OpenControl(index int) (nic.ControlPort, error)
-	// Shield keeps the host's own stack from answering on a slave.
-	Shield(index int) (Shield, error)
+	// Shield keeps the host's own stack from answering on a slave. With a seat
+	// its program does, and carries the slave's IP.
+	Shield(index int, seat Seat) (Shield, error)
+	// OpenLane opens the express lane on a bond's TAP.
+	OpenLane(index int) (Lane, error)
+	// Observed tells why a TAP's frames must pass the TAP, empty if nobody would
+	// miss them there.
+	Observed(index int) (string, error)
 	// Speed reads a link's speed and duplex, zero if it knows none.
 	Speed(index int) monitor.Speed
 	// Carrier reads a link's true carrier (admin up and carrier).

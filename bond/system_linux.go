@@ -1,8 +1,10 @@
 package bond
 
 import (
+	"errors"
 	"net"
 
+	"github.com/tapbond/tapbond/internal/express"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/internal/unmanage"
@@ -59,12 +61,12 @@ func (l *Linux) Close() {
 func (l *Linux) OpenTAP(o tap.Options) (tap.Device, error) { return tap.Open(o) }
 
 // OpenPort implements System.
-func (l *Linux) OpenPort(index int, offload bool) (nic.Port, error) {
+func (l *Linux) OpenPort(index int, o nic.Options) (nic.Port, error) {
 	ifi, err := net.InterfaceByIndex(index)
 	if err != nil {
 		return nil, err
 	}
-	return nic.Open(ifi, nic.Options{Offload: offload})
+	return nic.Open(ifi, o)
 }
 
 // OpenControl implements System.
@@ -77,7 +79,33 @@ func (l *Linux) OpenControl(index int) (nic.ControlPort, error) {
 }
 
 // Shield implements System.
-func (l *Linux) Shield(index int) (Shield, error) { return nic.Isolate(index) }
+func (l *Linux) Shield(index int, seat Seat) (Shield, error) {
+	if seat != nil {
+		return nic.IsolateBy(index, seat.FD())
+	}
+	return nic.Isolate(index)
+}
+
+// lane is an express lane with its hook.
+type lane struct {
+	*express.Lane
+	*nic.Hook
+}
+
+func (l lane) Seat() (Seat, error) { return l.Lane.Seat() }
+
+// OpenLane implements System.
+func (l *Linux) OpenLane(index int) (Lane, error) {
+	x, err := express.New(index)
+	if err != nil {
+		return nil, err
+	}
+	hook, err := nic.HookOut(index, x.FD())
+	if err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	return lane{x, hook}, nil
+}
 
 // Speed implements System.
 func (l *Linux) Speed(index int) monitor.Speed {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tapbond/tapbond/internal/express"
 	"github.com/tapbond/tapbond/internal/vnet"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -27,6 +28,7 @@ type txWorker struct {
 	policy *policy.Queue
 	notes  noteRing        // balance-alb
 	lists  [][]vnet.Packet // frames of the batch, by position in the snapshot
+	left   []int           // buckets of those that the express lane left here
 	fan    []int
 }
 
@@ -89,6 +91,11 @@ func (w *txWorker) forward(s *snapshot, pkts []vnet.Packet) {
 			w.drops.n[policy.TxRunt].add(1)
 			continue
 		}
+		if s.lane != nil {
+			if bucket, ok := express.Bucket(&w.frame); ok {
+				w.left = append(w.left, bucket)
+			}
+		}
 		vnet.FixHdrLen(p)
 		if steer >= 0 {
 			w.lists[steer] = append(w.lists[steer], *p)
@@ -115,6 +122,10 @@ func (w *txWorker) forward(s *snapshot, pkts []vnet.Packet) {
 			w.lists[i] = w.lists[i][:0]
 		}
 	}
+	for _, bucket := range w.left {
+		s.lane.Done(bucket)
+	}
+	w.left = w.left[:0]
 }
 
 func (w *txWorker) copyTo(s *snapshot, p *vnet.Packet) {
@@ -154,6 +165,9 @@ func (w *txWorker) send(v *slaveView, list []vnet.Packet) {
 func (w *txWorker) grow(slaves, batch int) {
 	for len(w.lists) < slaves {
 		w.lists = append(w.lists, make([]vnet.Packet, 0, batch))
+	}
+	if cap(w.left) < batch {
+		w.left = make([]int, 0, batch)
 	}
 	if cap(w.fan) < slaves {
 		w.fan = make([]int, 0, slaves)

@@ -22,7 +22,7 @@ type OVS struct {
 	host       *lab.Host
 	dir        string
 	daemons    []*lab.Process
-	isolations []*nic.Isolation
+	isolations []*nic.Hook
 }
 
 // Schema is where Debian's openvswitch-common keeps the database's.

@@ -176,4 +176,5 @@ var setters = map[ID]func(*txn, *change) *failure{
 
 	Offload: setDevice,
 	Queues:  setDevice,
+	Express: setDevice,
 }

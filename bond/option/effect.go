@@ -58,7 +58,7 @@ type (
 	LACPChanged struct{ Option ID }
 
 	// DeviceChanged: the TAP or the slaves' sockets must be opened anew, for
-	// Option (Offload or Queues). The bond is down and empty.
+	// Option (Offload, Queues or Express). The bond is down and empty.
 	DeviceChanged struct{ Option ID }
 
 	// SetQueueID: Slave takes the frames of TX queue ID; 0 for none.

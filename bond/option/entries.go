@@ -294,6 +294,12 @@ var table = []Option{
 		field: func(v *Values) *uint32 { return &v.Queues },
 	},
 	{
+		ID: Express, Name: "express", IPName: "express", Read: ReadNamed, Values: offDefaultOn,
+		Modes: AllModes, When: Down | Empty, Since: "tapbond",
+		Help:  "carry IP in the kernel, by eBPF, where mode and settings allow it",
+		field: func(v *Values) *uint32 { return &v.Express },
+	},
+	{
 		ID: FlapHold, Name: "flap_hold", IPName: "flap_hold", Max: 600000, Unit: "ms", Modes: AllModes, Since: "tapbond",
 		Help:  "how long a link that keeps failing is kept from use, doubled each time; 0 for not at all",
 		field: func(v *Values) *uint32 { return &v.FlapHold },

@@ -3,7 +3,7 @@ package option
 // ID names an option. Its order means nothing and it is never stored.
 type ID uint8
 
-// The options, by the driver's names; the last eleven are tapbond's own.
+// The options, by the driver's names; the last twelve are tapbond's own.
 const (
 	_ ID = iota
 	Mode
@@ -52,6 +52,7 @@ const (
 	FlapHold
 	PrioTie
 	Speed
+	Express
 	idCount
 )
 

@@ -57,6 +57,7 @@ type Values struct {
 	LACPFallbackDelay uint32 // ms
 	ALBIPv6           uint32
 	Offload           uint32
+	Express           uint32
 	Queues            uint32
 	FlapHold          uint32 // ms
 	PrioTie           uint32

@@ -18,6 +18,8 @@ import (
 type Options struct {
 	// Offload: Writers take live virtio-net headers.
 	Offload bool
+	// LeaveIP: untagged IP is not received; somebody else sees to it.
+	LeaveIP bool
 	// RcvBuf and SndBuf are the socket buffers in octets, 0 for 4 MB: room for
 	// some sixty super-frames. More would only be delay under overload.
 	RcvBuf, SndBuf int
@@ -80,6 +82,9 @@ func (p *afPort) configure(o Options) error {
 		}
 		if err := setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF", o.RcvBuf); err != nil {
 			return err
+		}
+		if o.LeaveIP {
+			return acceptButIP(fd)
 		}
 		return acceptAll(fd)
 	})

@@ -63,6 +63,7 @@ var bondEntries = []struct {
 	{"alb_ipv6", "alb_ipv6", "alb_ipv6", 's', true},
 	{"offload", "offload", "offload", 's', true},
 	{"queues", "queues", "queues", 'n', true},
+	{"express", "express", "express", 's', true},
 	{"flap_hold", "flap_hold", "flap_hold", 'n', true},
 	{"prio_tie", "prio_tie", "prio_tie", 's', true},
 }
