@@ -10,7 +10,7 @@ import (
 // returns. binary is tapbond itself, dir a folder for what they need.
 func Catalog(binary, dir string) (usual, more []Contender) {
 	return []Contender{
-		Veth(), Ours(OursConfig{Binary: binary}), CLoop(dir), Naive(binary), OVS(dir, false), OVS(dir, true), DPDK(), Kernel(),
+		Veth(), Ours(OursConfig{Binary: binary}), Express(binary), CLoop(dir), Naive(binary), OVS(dir, false), OVS(dir, true), DPDK(), Kernel(),
 	}, Variants(binary)
 }
 

@@ -108,6 +108,13 @@ func startPartner(l *lab.Lab) (end func() error, err error) {
 	return end, nil
 }
 
+// Express is tapbond with its express lane.
+func Express(binary string) Contender {
+	c := Ours(OursConfig{Name: express, Options: []string{"express", "on"}, Binary: binary})
+	c.Note = "the kernel does the work, in the time of who sends: the process has next to none"
+	return c
+}
+
 // Variants are the other ways to run tapbond: plain, more queues, every mode
 // that this build supports, with every hash, each with offloads and plain.
 func Variants(binary string) []Contender {
