@@ -83,6 +83,9 @@ func (e *Engine) adopt(ctx context.Context, r *Record, name string) error {
 	b.followTAP() // up first: the link monitor stands still while the bond is down
 	_ = b.call(func() { b.resumeActive(r) })
 	b.steerQueues()
+	if err := b.takeLane(); err != nil {
+		errs = append(errs, err)
+	}
 	b.refresh()
 	return errors.Join(append(errs, b.tapSync.wait(ctx))...)
 }
@@ -187,10 +190,16 @@ func undoSlave(sys System, r *SlaveRecord) error {
 	}
 	// Down first: the filter goes when the host's stack has nothing to hear.
 	err := sys.RestoreSlave(r.Index, r.Saved)
-	shield, serr := sys.Shield(r.Index, nil) // finds the one that is there
-	if serr == nil {
-		serr = shield.Remove()
-	}
+	serr := removeShield(sys, r.Index)
 	free := sys.Managers().Free(context.Background(), unmanage.Held{NIC: r.Name, Managers: r.Managers})
 	return errors.Join(append(free, err, serr)...)
+}
+
+// removeShield takes away a shield that is there, whoever put it there.
+func removeShield(sys System, index int) error {
+	shield, err := sys.Shield(index, nil)
+	if err != nil {
+		return err
+	}
+	return shield.Remove()
 }

@@ -148,7 +148,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	if err != nil {
 		return nil, errors.Join(err, dev.Delete())
 	}
-	lane, err := openLane(e.sys, dev, o.Name, vals)
+	lane, err := openLane(e.sys, dev, o.Name, vals, o.Adopt)
 	if err != nil {
 		return nil, errors.Join(err, dev.Delete())
 	}

@@ -174,10 +174,12 @@ func (e *enslaving) open() error {
 		return err
 	}
 	e.undo.add(func() { s.leaveSeat() })
-	if s.shield, err = b.sys.Shield(s.index, s.seat); err != nil {
-		return err
+	if e.was == nil || s.seat == nil { // else that of the process before goes on, for now
+		if s.shield, err = b.sys.Shield(s.index, s.seat); err != nil {
+			return err
+		}
 	}
-	e.undo.add(func() { _ = s.shield.Remove() })
+	e.undo.add(func() { _ = removeShield(b.sys, s.index) })
 	if s.port, err = b.sys.OpenPort(s.index, nic.Options{Offload: b.dev.Offload(), LeaveIP: s.seat != nil}); err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ import (
 // them. Check and Mend are of its hook on the TAP. Publish is for one goroutine.
 type Lane interface {
 	Shield
+	// Attach begins: the TAP's frames are seen. One that a process of ours left
+	// goes on until then.
+	Attach() error
 	Publish(*express.Table)
 	Done(bucket int)
 	Settle()
@@ -42,8 +45,9 @@ type ExpressState struct {
 	Why   string `json:"why,omitempty"` // not, if it doesn't
 }
 
-// openLane opens the lane that the settings ask for, if they do.
-func openLane(sys System, dev tap.Device, name string, vals option.Values) (Lane, error) {
+// openLane opens the lane that the settings ask for, if they do. With adopt it
+// is for takeLane to begin.
+func openLane(sys System, dev tap.Device, name string, vals option.Values, adopt bool) (Lane, error) {
 	if vals.Express == 0 {
 		return nil, nil
 	}
@@ -54,7 +58,33 @@ func openLane(sys System, dev tap.Device, name string, vals option.Values) (Lane
 	if err != nil {
 		return nil, fmt.Errorf("%s: option express: %w", name, err)
 	}
+	if adopt {
+		return l, nil
+	}
+	if err := l.Attach(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: option express: %w", name, err), l.Close())
+	}
 	return l, nil
+}
+
+// takeLane replaces the lane of a process that is no more, now that everything
+// is told to the new one: no frame is lost. The caller holds the bond's lock.
+func (b *Bond) takeLane() error {
+	if b.lane == nil {
+		return nil
+	}
+	errs := []error{b.lane.Attach()}
+	var slaves []*slave
+	_ = b.call(func() { slaves = b.members() })
+	for _, s := range slaves {
+		if s.seat == nil {
+			continue
+		}
+		shield, err := b.sys.Shield(s.index, s.seat)
+		s.shield = shield
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // takeSeat gives a coming slave its part in the lane; none if there is no lane,

@@ -50,6 +50,7 @@ func (l *fakeLane) Publish(t *express.Table) {
 }
 func (l *fakeLane) Done(bucket int) { l.locked(func() { l.done = append(l.done, bucket) }) }
 func (l *fakeLane) Settle()         {}
+func (l *fakeLane) Attach() error   { return nil }
 func (l *fakeLane) Check() (ok bool, err error) {
 	l.locked(func() { ok = !l.gone })
 	return ok, nil

@@ -1,7 +1,6 @@
 package bond
 
 import (
-	"errors"
 	"net"
 
 	"github.com/tapbond/tapbond/internal/express"
@@ -89,10 +88,16 @@ func (l *Linux) Shield(index int, seat Seat) (Shield, error) {
 // lane is an express lane with its hook.
 type lane struct {
 	*express.Lane
+	index int
 	*nic.Hook
 }
 
-func (l lane) Seat() (Seat, error) { return l.Lane.Seat() }
+func (l *lane) Seat() (Seat, error) { return l.Lane.Seat() }
+
+func (l *lane) Attach() (err error) {
+	l.Hook, err = nic.HookOut(l.index, l.Lane.FD())
+	return err
+}
 
 // OpenLane implements System.
 func (l *Linux) OpenLane(index int) (Lane, error) {
@@ -100,11 +105,7 @@ func (l *Linux) OpenLane(index int) (Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	hook, err := nic.HookOut(index, x.FD())
-	if err != nil {
-		return nil, errors.Join(err, x.Close())
-	}
-	return lane{x, hook}, nil
+	return &lane{Lane: x, index: index}, nil
 }
 
 // Speed implements System.

@@ -140,13 +140,17 @@ func (s *served) quiet() string {
 
 // A TCP connection outlives the daemon, however the next one comes.
 func TestKilledUnderTCP(t *testing.T) {
-	for how, again := range map[string]func(*served){
-		"by hand":             func(s *served) { s.daemon() },
-		"by the next command": func(s *served) { s.do("show", "bond0") },
+	for how, c := range map[string]struct {
+		again   func(*served)
+		express string
+	}{
+		"by hand":                  {func(s *served) { s.daemon() }, "off"},
+		"by the next command":      {func(s *served) { s.do("show", "bond0") }, "off"},
+		"with the express lane on": {func(s *served) { s.daemon() }, "on"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			s := serve(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true})
-			s.bond("mode active-backup miimon 100 num_grat_arp 2")
+			s.bond("mode active-backup miimon 100 num_grat_arp 2 express " + c.express)
 			s.do("set", "bond0", "active_slave", "eth1")
 			was := s.state()
 
@@ -164,7 +168,7 @@ func TestKilledUnderTCP(t *testing.T) {
 			s.until("the stream runs", func(st bond.State) bool { return st.Traffic.TxOctets > 20<<20 })
 			s.kill()
 			began := time.Now()
-			again(s)
+			c.again(s)
 			s.must(s.pingOnce(ctx))
 			took := time.Since(began)
 			t.Logf("from exec to the first answer through the bond: %v", took)
@@ -212,7 +216,7 @@ func (s *served) pingOnce(ctx context.Context) error {
 func TestCleanupInsteadOfADaemon(t *testing.T) {
 	waits(t)
 	s := serve(t, lab.Topology{Slaves: 2})
-	s.bond("mode balance-xor miimon 100")
+	s.bond("mode balance-xor miimon 100 express on")
 	if out, err := s.tapbond("cleanup"); err == nil {
 		t.Errorf("cleanup beside a daemon: %s", out)
 	}

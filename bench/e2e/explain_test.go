@@ -14,7 +14,7 @@ import (
 // What explain says of a flow is where its frames go.
 func TestExplainedFlowsGoThere(t *testing.T) {
 	waits(t)
-	b := start(t, lab.Topology{Slaves: 3, Wire: true}, "mode balance-xor miimon 100")
+	b := start(t, lab.Topology{Slaves: 3, Wire: true}, "mode balance-xor miimon 100 express on")
 	for _, policy := range []string{"layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac"} {
 		b.do("set", "bond0", "xmit_hash_policy", policy)
 		used := map[string]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,15 +18,18 @@ import (
 
 // TestFailover: the active slave loses its carrier under load, over and over;
 // for a NIC of which netlink tells at once and for one of which it may tell a
-// second late.
+// second late, by the workers and by the express lane.
 func TestFailover(t *testing.T) {
 	rate := 100_000
 	if labtest.RaceEnabled {
 		rate = 10_000 // the detector costs more than there is
 	}
-	for _, nicLike := range []bool{true, false} {
-		t.Run(fmt.Sprintf("niclike=%v", nicLike), func(t *testing.T) {
-			b := start(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true, NICLike: nicLike}, "mode active-backup miimon 100")
+	for _, c := range []struct {
+		nicLike bool
+		express string
+	}{{true, "off"}, {false, "off"}, {true, "on"}} {
+		t.Run(fmt.Sprintf("niclike=%v,express=%s", c.nicLike, c.express), func(t *testing.T) {
+			b := start(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true, NICLike: c.nicLike}, "mode active-backup miimon 100 express "+c.express)
 			var gaps []time.Duration
 			for i := range pick(6, 20) {
 				cut := i % 2
@@ -98,9 +102,10 @@ func TestFailoverWhileSaturated(t *testing.T) {
 // TestPlannedChangesLoseNothing: a switch of the active slave by hand, and the
 // release of a healthy slave in every mode, under traffic both ways.
 func TestPlannedChangesLoseNothing(t *testing.T) {
-	for _, mode := range modes() {
-		t.Run(mode, func(t *testing.T) {
-			b := start(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, "mode "+mode+" miimon 100 xmit_hash_policy layer3+4")
+	for _, options := range append(modes(), "active-backup express on", "balance-xor express on") {
+		t.Run(options, func(t *testing.T) {
+			mode, _, _ := strings.Cut(options, " ")
+			b := start(t, lab.Topology{Slaves: 2, Wire: true, PeerOffloads: true}, "mode "+options+" miimon 100 xmit_hash_policy layer3+4")
 			if mode == "active-backup" || mode == "balance-tlb" || mode == "balance-alb" {
 				b.undisturbed(mode, "set active_slave", func() { b.do("set", "bond0", "active_slave", "eth1") })
 				b.undisturbed(mode, "and back", func() { b.do("set", "bond0", "active_slave", "eth0") })

@@ -177,16 +177,21 @@ func TestLAGSilentLoss(t *testing.T) {
 // TestLAGPlannedChanges: a link taken from a running LAG and added again loses
 // nothing and reorders nothing.
 func TestLAGPlannedChanges(t *testing.T) {
-	p := startPair(t, lab.Topology{Slaves: 3, Wire: true, PeerOffloads: true}, "lacp_rate fast", "lacp_rate fast")
-	for range pick(2, 20) {
-		p.undisturbed("802.3ad", "release", func() { p.do("release", "bond0", "eth1") })
-		start := time.Now()
-		p.undisturbed("802.3ad", "enslave", func() { p.do("enslave", "bond0", "eth1") })
-		if t.Failed() {
-			t.Logf("the peer: %+v, %+v", p.peer.state().Drops, p.peer.state().Slaves)
-			t.Logf("ours: %+v, %+v", p.state().Drops, p.state().Slaves)
-		}
-		p.whileForming(start)
+	for _, express := range []string{"off", "on"} {
+		t.Run("express "+express, func(t *testing.T) {
+			options := "lacp_rate fast express " + express
+			p := startPair(t, lab.Topology{Slaves: 3, Wire: true, PeerOffloads: true}, options, options)
+			for range pick(2, 20) {
+				p.undisturbed("802.3ad", "release", func() { p.do("release", "bond0", "eth1") })
+				start := time.Now()
+				p.undisturbed("802.3ad", "enslave", func() { p.do("enslave", "bond0", "eth1") })
+				if t.Failed() {
+					t.Logf("the peer: %+v, %+v", p.peer.state().Drops, p.peer.state().Slaves)
+					t.Logf("ours: %+v, %+v", p.state().Drops, p.state().Slaves)
+				}
+				p.whileForming(start)
+			}
+		})
 	}
 }
 

@@ -21,8 +21,8 @@ func TestLedger(t *testing.T) {
 	if labtest.RaceEnabled {
 		mild = 3_000
 	}
-	for _, mode := range []string{"active-backup", "balance-xor"} {
-		b := start(t, lab.Topology{Name: mode, Slaves: 2, Wire: true, PeerOffloads: true}, "mode "+mode+" miimon 100 xmit_hash_policy layer3+4")
+	for _, mode := range []string{"active-backup", "balance-xor", "balance-xor express on"} {
+		b := start(t, lab.Topology{Name: strings.ReplaceAll(mode, " ", "-"), Slaves: 2, Wire: true, PeerOffloads: true}, "mode "+mode+" miimon 100 xmit_hash_policy layer3+4")
 		for _, rate := range []int{mild, 0} {
 			for _, dir := range []lab.Direction{lab.ToB, lab.ToA} {
 				name := fmt.Sprintf("%s, %d frames/s, direction %d", mode, rate, dir)

@@ -206,6 +206,13 @@ func health(st *bond.State) string {
 }
 
 func datapath(st *bond.State) string {
+	if st.Express != nil {
+		lane := "express lane open"
+		if !st.Express.Sends {
+			lane = "express lane closed: " + st.Express.Why
+		}
+		return fmt.Sprintf("offloads passed through, %d queue(s), %s", st.Queues, lane)
+	}
 	if st.Offload {
 		return fmt.Sprintf("offloads passed through, %d queue(s)", st.Queues)
 	}
