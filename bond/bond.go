@@ -56,9 +56,10 @@ type Bond struct {
 	nextID   int
 	active   *slave
 
-	observed string // why frames must pass the TAP
-	laneWhy  string // why the express lane sends nothing
-	laneTold bool   // laneWhy was told
+	observed string  // why frames must pass the TAP
+	laneWhy  string  // why the express lane sends nothing
+	laneTold bool    // laneWhy was told
+	lanePast Traffic // that slaves which have left carried by it
 
 	rxQueues []tap.Queue // where receive workers write; fixed
 	steered  []uint16    // queue ids that have their queue

@@ -43,6 +43,8 @@ type ExpressState struct {
 	// slaves with a seat.
 	Sends bool   `json:"sends"`
 	Why   string `json:"why,omitempty"` // not, if it doesn't
+	// Traffic is what it carried, which the TAP's own counters don't have.
+	Traffic Traffic `json:"traffic"`
 }
 
 // openLane opens the lane that the settings ask for, if they do. With adopt it
@@ -249,5 +251,17 @@ func (b *Bond) expressState() *ExpressState {
 	if b.lane == nil {
 		return nil
 	}
-	return &ExpressState{Sends: b.laneWhy == "", Why: b.laneWhy}
+	st := &ExpressState{Sends: b.laneWhy == "", Why: b.laneWhy, Traffic: b.lanePast}
+	for _, s := range b.slaves {
+		st.Traffic.add(s.laneTraffic())
+	}
+	return st
+}
+
+func (s *slave) laneTraffic() Traffic {
+	if s.seat == nil {
+		return Traffic{}
+	}
+	c := s.seat.Counters()
+	return Traffic{TxFrames: c.TxFrames, TxOctets: c.TxOctets, RxFrames: c.RxFrames, RxOctets: c.RxOctets}
 }

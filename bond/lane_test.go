@@ -178,7 +178,7 @@ func TestLaneIsClosed(t *testing.T) {
 	withLane(t, "mode balance-xor miimon 100", []string{"eth0", "eth1"}, func(r *rig, l *fakeLane) {
 		r.must(r.set("xmit_hash_policy encap3+4"))
 		expect(r.t, "encap3+4", r.told(l), "closed | active active")
-		expect(r.t, "why", *r.state().Express, ExpressState{Why: "xmit_hash_policy encap3+4 looks at more than it can"})
+		expect(r.t, "state", *r.state().Express, ExpressState{Why: "xmit_hash_policy encap3+4 looks at more than it can"})
 		r.must(r.set("xmit_hash_policy layer2"))
 		expect(r.t, "again", r.told(l), "kind 1 eth0@3 eth1@4 | active active")
 		r.sys.mu.Lock()
@@ -257,6 +257,7 @@ func TestLaneCounts(t *testing.T) {
 		r.must(r.b.Release(r.t.Context(), "eth1"))
 		st = r.state()
 		expect(r.t, "bond0 later", st.Traffic, want)
+		expect(r.t, "the lane, later", st.Express.Traffic, want)
 		expect(r.t, "drops later", fmt.Sprint(st.Drops), drops)
 	})
 }

@@ -208,6 +208,7 @@ func (b *Bond) drop(slaves []*slave) (empty bool, mac [6]byte) {
 		b.engine.disclaim(s.index)
 		b.slots[s.slot] = false
 		b.past.add(s.traffic())
+		b.lanePast.add(s.laneTraffic())
 		b.retired.add(&s.rx.drops)
 		b.retired.addSeat(s.seat)
 		b.retired.addPort(s.port.Stats())

@@ -137,10 +137,7 @@ func (s *slave) traffic() Traffic {
 		t.TxFrames += w.frames.value()
 		t.TxOctets += w.octets.value()
 	}
-	if s.seat != nil {
-		c := s.seat.Counters()
-		t.add(Traffic{TxFrames: c.TxFrames, TxOctets: c.TxOctets, RxFrames: c.RxFrames, RxOctets: c.RxOctets})
-	}
+	t.add(s.laneTraffic())
 	return t
 }
 

@@ -73,6 +73,7 @@ func (w *weaver) text(in string) string {
 		if st := w.bond(name); st != nil {
 			b = flagged(b, m, "MASTER", "")
 			b = tunInfo.ReplaceAllLiteralString(b, text("bond", bondInfo(st)))
+			b = counted(b, st)
 		} else if st, s := w.slave(name); s != nil {
 			b = flagged(b, m, "SLAVE", st.Name)
 			b = detailed(b, slaveInfo(s))
@@ -152,7 +153,7 @@ func (w *weaver) json(in []byte, pretty, details bool) (string, error) {
 			continue
 		}
 		if st := w.bond(name); st != nil {
-			o = flaggedTree(o, "MASTER")
+			o = countedTree(flaggedTree(o, "MASTER"), st)
 			if details {
 				o = o.set("linkinfo", object{{"info_kind", "bond"}, {"info_data", tree(bondInfo(st))}}, "max_mtu")
 			}
