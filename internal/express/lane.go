@@ -42,6 +42,9 @@ func New(bond int) (*Lane, error) {
 	l := &Lane{bond: bond}
 	runtime.SetFinalizer(l, (*Lane).unmap) // who counts has a Seat, and it the Lane
 	if err := l.load(); err != nil {
+		if errors.Is(err, unix.EPERM) {
+			err = fmt.Errorf("load program: %w", unix.EPERM) // the library guesses at reasons
+		}
 		return nil, errors.Join(fmt.Errorf("express lane: %w", err), l.Close())
 	}
 	return l, nil
