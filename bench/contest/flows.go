@@ -89,7 +89,7 @@ func (s *sheet) flows(ctx context.Context, name string, slaves, flows int, in bo
 // flowFrames are frames with the sockets to send them by.
 type flowFrames struct {
 	lab   *lab.Lab
-	at    string // A's interface that they arrive on; "" for B's links
+	in    bool // to A's stack, else to B's links
 	socks []int
 	sink  *net.UDPConn // so that nobody answers; nil where they are nobody's
 	frame []byte       // all frames, frameLen each
@@ -101,7 +101,7 @@ const frameLen = 60
 // flowFrames prepares so many flows. What A sends is for a neighbour that isn't
 // there, whose MAC nobody has: what B's stack costs is not in question.
 func (s *sheet) flowFrames(flows int, in bool) (f *flowFrames, err error) {
-	f = &flowFrames{lab: s.lab, flows: flows, frame: make([]byte, flows*frameLen)}
+	f = &flowFrames{lab: s.lab, in: in, flows: flows, frame: make([]byte, flows*frameLen)}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -115,7 +115,6 @@ func (s *sheet) flowFrames(flows int, in bool) (f *flowFrames, err error) {
 	own, other := bond.Attrs().HardwareAddr, net.HardwareAddr{0x02, 0, 0, 0, 0xff, 0}
 	src, dst, port := lab.AddrA4.Addr(), netip.MustParseAddr("10.99.0.100"), 9
 	if in {
-		f.at = s.on.Ifname
 		from, ifnames, own, other = s.lab.B, slaveNames(s.lab), other, own
 		src, dst = dst, lab.AddrA4.Addr()
 		err := s.lab.A.Do(func() (err error) {
@@ -224,9 +223,8 @@ func (f *flowFrames) send(ctx context.Context, until time.Time) error {
 
 // arrived is the number of frames at the far end so far.
 func (f *flowFrames) arrived() (sum uint64, err error) {
-	if f.at != "" {
-		s, err := f.lab.A.Stats(f.at)
-		return s.RxFrames, err
+	if f.in {
+		return f.lab.A.IPReceived()
 	}
 	for _, name := range slaveNames(f.lab) {
 		s, err := f.lab.B.Stats(name)

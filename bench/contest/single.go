@@ -72,7 +72,7 @@ func (s *sheet) tcp(ctx context.Context, spec tcpSpec) error {
 func (s *sheet) flood(ctx context.Context, spec floodSpec) error {
 	var r floodResult
 	u, err := s.measured(func() (err error) {
-		r, err = runFlood(ctx, s.lab, s.on, spec, s.slice)
+		r, err = runFlood(ctx, s.lab, spec, s.slice)
 		return err
 	})
 	if err != nil {

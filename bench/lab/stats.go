@@ -2,6 +2,10 @@ package lab
 
 import (
 	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 )
@@ -144,4 +148,30 @@ func (k *Link) RateStats(d Direction) (QueueStats, error) {
 		}
 	}
 	return QueueStats{}, nil
+}
+
+// IPReceived is the number of IPv4 packets that the host's stack was given, from
+// any of its interfaces (RFC 4293, ipSystemStatsInReceives).
+func (h *Host) IPReceived() (n uint64, err error) {
+	var text []byte
+	if err := h.Do(func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/snmp")
+		return err
+	}); err != nil {
+		return 0, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		rest, ok := strings.CutPrefix(line, "Ip: ")
+		switch {
+		case !ok:
+		case names == nil:
+			names = strings.Fields(rest)
+		default:
+			if i := slices.Index(names, "InReceives"); i >= 0 && i < len(strings.Fields(rest)) {
+				return strconv.ParseUint(strings.Fields(rest)[i], 10, 64)
+			}
+		}
+	}
+	return 0, fmt.Errorf("%s: /proc/net/snmp tells nothing of packets received", h.Name)
 }
