@@ -106,7 +106,7 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU, managers: r.Managers,
 		failures: r.Failures, outages: slices.Clone(r.Outages), prio: r.Prio, queueID: r.QueueID,
-		portPrio: r.PortPrio, assume: r.AssumedMbps, number: r.PortNumber,
+		portPrio: r.PortPrio, prompt: info.Prompt(), assume: r.AssumedMbps, number: r.PortNumber,
 	}
 	if tap, err := b.sys.LinkByIndex(b.index); err == nil && tap.Up {
 		e.s.memory = r.LACP // else the bond was set down meanwhile, and said goodbye

@@ -151,7 +151,7 @@ func (e *enslaving) prepare(name string) error {
 	}
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mac: e.slaveMAC, mtu: e.mtu,
-		managers: held.Managers,
+		managers: held.Managers, prompt: info.Prompt(),
 		portPrio: lacp.DefaultPortPriority,
 	}
 	if err := e.open(); err != nil {
@@ -245,7 +245,7 @@ func (e *enslaving) join() {
 	} else {
 		go b.runProbes(s)
 	}
-	if err := b.sys.WatchCarrier(s.index, s.busyFrames, func(up bool) {
+	if err := b.sys.WatchCarrier(s.index, s.prompt, s.busyFrames, func(up bool) {
 		b.box.post(func() { b.setCarrier(s, up) })
 	}); err != nil {
 		b.warn(s, "carrier_watch", "carrier is followed by events alone: "+err.Error())

@@ -276,7 +276,7 @@ func (f *fakeSystem) Carrier(index int) bool {
 	return f.carrier[index]
 }
 
-func (f *fakeSystem) WatchCarrier(index int, _ func() uint64, report func(bool)) error {
+func (f *fakeSystem) WatchCarrier(index int, _ bool, _ func() uint64, report func(bool)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reports[index] = report

@@ -34,6 +34,7 @@ type slave struct {
 	port     nic.Port
 	control  nic.ControlPort
 	shield   Shield
+	prompt   bool                       // the kernel tells of a lost carrier at once
 	seat     Seat                       // in the express lane; nil if it has none
 	writers  []vnet.Writer              // one per transmit worker
 	tx       []*traffic                 // likewise

@@ -37,7 +37,8 @@ type System interface {
 	// WatchCarrier reports index's carrier to report, first what it is now and
 	// then each change; frames grows while the link is busy, which is when it
 	// is looked at most often.
-	WatchCarrier(index int, frames func() uint64, report func(up bool)) error
+	// A prompt link's events are never late.
+	WatchCarrier(index int, prompt bool, frames func() uint64, report func(up bool)) error
 	// RenameCarrier says that an interface watched has another name now.
 	RenameCarrier(index int, name string)
 	// UnwatchCarrier ends that.

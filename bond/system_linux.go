@@ -128,8 +128,8 @@ func (l *Linux) Carrier(index int) bool {
 }
 
 // WatchCarrier implements System.
-func (l *Linux) WatchCarrier(index int, frames func() uint64, report func(up bool)) error {
-	return l.poller.Add(index, frames, report)
+func (l *Linux) WatchCarrier(index int, prompt bool, frames func() uint64, report func(up bool)) error {
+	return l.poller.Add(index, prompt, frames, report)
 }
 
 // UnwatchCarrier implements System.

@@ -40,6 +40,7 @@ type Poller struct {
 // polled is one interface. The polling goroutine owns the fields that aren't atomic.
 type polled struct {
 	index  int
+	prompt bool
 	frames func() uint64
 	report func(up bool)
 	kick   atomic.Bool // read it now
@@ -73,13 +74,15 @@ func NewPoller() (*Poller, error) {
 
 // Add begins to poll an interface. frames returns a number that grows while
 // the interface is in use; report is told the carrier once at first and then
-// at each change, on the polling goroutine, and must not wait.
-func (p *Poller) Add(index int, frames func() uint64, report func(up bool)) error {
+// at each change, on the polling goroutine, and must not wait. A prompt interface
+// is one whose lost carrier the kernel tells at once, use or no use: it is polled
+// as one that isn't in use.
+func (p *Poller) Add(index int, prompt bool, frames func() uint64, report func(up bool)) error {
 	name, err := nameOf(p.sock, index)
 	if err != nil {
 		return fmt.Errorf("carrier poller: interface %d: %w", index, err)
 	}
-	s := &polled{index: index, frames: frames, report: report, name: name, req: newGlink(name)}
+	s := &polled{index: index, prompt: prompt, frames: frames, report: report, name: name, req: newGlink(name)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := append(append([]*polled(nil), *p.polled.Load()...), s)
@@ -176,7 +179,7 @@ func (p *Poller) turn(s *polled, now time.Time) time.Time {
 	}
 	s.kick.Store(false)
 	p.read(s)
-	if n := s.frames(); n != s.seen {
+	if n := s.frames(); n != s.seen && !s.prompt {
 		s.seen, s.busyTil = n, now.Add(busyFor)
 	}
 	s.last = now

@@ -60,7 +60,10 @@ func busy() func() uint64 {
 func idle() uint64 { return 0 }
 
 func TestPollerSeesCarrier(t *testing.T) {
-	for name, frames := range map[string]func() uint64{"busy": busy(), "idle": idle} {
+	for name, c := range map[string]struct {
+		prompt bool
+		frames func() uint64
+	}{"busy": {false, busy()}, "idle": {false, idle}, "busy, but told of": {true, busy()}} {
 		t.Run(name, func(t *testing.T) {
 			labtest.InNetns(t, func() {
 				a, b := pair(t)
@@ -68,7 +71,7 @@ func TestPollerSeesCarrier(t *testing.T) {
 				must(t, err)
 				defer p.Close()
 				seen := make(chan bool, 100)
-				must(t, p.Add(a.Attrs().Index, frames, func(up bool) { seen <- up }))
+				must(t, p.Add(a.Attrs().Index, c.prompt, c.frames, func(up bool) { seen <- up }))
 				is := func(want bool) func(bool) bool { return func(up bool) bool { return up == want } }
 				within(t, "first state", seen, is(true))
 				var took []time.Duration
@@ -100,7 +103,7 @@ func TestPollerCheckIsImmediate(t *testing.T) {
 		must(t, err)
 		defer p.Close()
 		seen := make(chan bool, 100)
-		must(t, p.Add(a.Attrs().Index, idle, func(up bool) { seen <- up }))
+		must(t, p.Add(a.Attrs().Index, false, idle, func(up bool) { seen <- up }))
 		within(t, "first state", seen, func(up bool) bool { return up })
 		must(t, netlink.LinkSetDown(b))
 		p.Check(a.Attrs().Index)

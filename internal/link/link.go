@@ -28,6 +28,11 @@ type Info struct {
 	ParentIndex int
 }
 
+// Prompt reports whether the kernel tells of the link's lost carrier at once. News
+// of a device that isn't stacked on another one, or paired with one, is put off by
+// up to a second if there was other such news, from any network namespace.
+func (i Info) Prompt() bool { return i.ParentIndex != 0 && i.ParentIndex != i.Index }
+
 // Host is the part of the system that owns links.
 type Host interface {
 	LinkByName(name string) (Info, error)
