@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -13,16 +15,14 @@ import (
 
 // mapping is a program for tc: it writes down the queue that an octet of the
 // frame asks for, counted from one, as a frame carries it.
-func mapping() []insn {
-	const opLoadAbs = unix.BPF_LD | unix.BPF_ABS | unix.BPF_B
-	const opStore = unix.BPF_STX | unix.BPF_MEM | unix.BPF_W
-	return []insn{
-		{op: opMovReg, dst: 6, src: 1},
-		{op: opLoadAbs, imm: 14},
-		{op: opJumpEq, dst: 0, imm: 0, off: 1},
-		{op: opStore, dst: 6, src: 0, off: skbQueueMapping},
-		{op: opMovImm, dst: 0, imm: -1}, // go on
-		{op: opExit},
+func mapping() asm.Instructions {
+	return asm.Instructions{
+		asm.Mov.Reg(asm.R6, asm.R1),
+		asm.LoadAbs(14, asm.Byte),
+		asm.JEq.Imm(asm.R0, 0, "on"),
+		asm.StoreMem(asm.R6, skbQueueMapping, asm.R0, asm.Word),
+		asm.Mov.Imm(asm.R0, -1).WithSymbol("on"),
+		asm.Return(),
 	}
 }
 
@@ -78,12 +78,11 @@ func steers(t *testing.T, base int, offload Offload) {
 // mapped has tc map what leaves on a TAP, and returns how to send there.
 func mapped(t *testing.T, index int) func(queue, flow byte) {
 	t.Helper()
-	const schedCLS = 3 // BPF_PROG_TYPE_SCHED_CLS
-	fd, err := loadProgram(schedCLS, mapping())
+	program, err := loadProgram(ebpf.SchedCLS, mapping())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Close(fd) })
+	t.Cleanup(func() { program.Close() })
 	link := netlink.LinkAttrs{Index: index}
 	if err := netlink.QdiscAdd(&netlink.GenericQdisc{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Index, Parent: netlink.HANDLE_CLSACT, Handle: netlink.MakeHandle(0xffff, 0)}, QdiscType: "clsact",
@@ -92,7 +91,7 @@ func mapped(t *testing.T, index int) func(queue, flow byte) {
 	}
 	if err := netlink.FilterAdd(&netlink.BpfFilter{
 		FilterAttrs: netlink.FilterAttrs{LinkIndex: index, Parent: netlink.HANDLE_MIN_EGRESS, Handle: 1, Protocol: unix.ETH_P_ALL, Priority: 1},
-		Fd:          fd, Name: "map", DirectAction: true,
+		Fd:          program.FD(), Name: "map", DirectAction: true,
 	}); err != nil {
 		t.Fatal(err)
 	}

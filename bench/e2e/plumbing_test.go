@@ -44,6 +44,13 @@ func TestAddressLists(t *testing.T) {
 	b.eventually("eth0 isn't promiscuous", "0 0", func() string { return b.flags("eth0") })
 	b.sh("ip -n " + b.ns + " link set bond0 promisc on")
 	b.eventually("eth0 is promiscuous again", "1 0", func() string { return b.flags("eth0") })
+	b.sh("ip -n " + b.ns + " link set bond0 promisc off")
+	b.eventually("eth0 isn't promiscuous", "0 0", func() string { return b.flags("eth0") })
+	// The hosts behind a bridge have addresses of their own.
+	b.sh("ip -n " + b.ns + " link add br0 type bridge; ip -n " + b.ns + " link set bond0 master br0")
+	b.eventually("eth0 hears what is for a bridge's other ports", "1 0", func() string { return b.flags("eth0") })
+	b.sh("ip -n " + b.ns + " link set bond0 nomaster; ip -n " + b.ns + " link del br0")
+	b.eventually("eth0 isn't promiscuous any more", "0 0", func() string { return b.flags("eth0") })
 
 	b.sh("ip -n " + b.ns + " link add link bond0 name mv0 address " + guest + " type macvlan mode bridge")
 	b.sh("ip -n " + b.ns + " link set mv0 up")

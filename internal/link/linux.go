@@ -62,10 +62,12 @@ func info(x netlink.Link) Info {
 	i := Info{
 		Index: a.Index, Name: a.Name, MTU: a.MTU, Type: arphrd(a.EncapType), Kind: x.Type(),
 		MasterIndex: a.MasterIndex, ParentIndex: a.ParentIndex,
-		Up:       a.RawFlags&unix.IFF_UP != 0,
-		Carrier:  a.RawFlags&unix.IFF_LOWER_UP != 0,
-		Promisc:  a.RawFlags&unix.IFF_PROMISC != 0,
-		AllMulti: a.RawFlags&unix.IFF_ALLMULTI != 0,
+		Up:      a.RawFlags&unix.IFF_UP != 0,
+		Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0,
+		// The flags have what was asked for by hand; the counters have the bridge
+		// that it is a port of, and who captures, too.
+		Promisc:  a.Promisc > 0 || a.RawFlags&unix.IFF_PROMISC != 0,
+		AllMulti: a.Allmulti > 0 || a.RawFlags&unix.IFF_ALLMULTI != 0,
 		Loopback: a.RawFlags&unix.IFF_LOOPBACK != 0,
 		Master:   a.RawFlags&unix.IFF_MASTER != 0,
 		Slave:    a.RawFlags&unix.IFF_SLAVE != 0,
