@@ -110,11 +110,11 @@ func (l *Linux) OpenLane(index int) (Lane, error) {
 
 // Speed implements System.
 func (l *Linux) Speed(index int) monitor.Speed {
-	ifi, err := net.InterfaceByIndex(index)
+	name, err := l.poller.Name(index)
 	if err != nil {
 		return monitor.Speed{}
 	}
-	s, err := monitor.ReadSpeed(ifi.Name)
+	s, err := monitor.ReadSpeed(name)
 	if err != nil {
 		return monitor.Speed{} // a NIC that won't tell is one that doesn't know
 	}

@@ -226,6 +226,9 @@ func (p *Poller) read(s *polled) {
 	s.report(up)
 }
 
+// Name returns an interface's present name, at the price of one system call.
+func (p *Poller) Name(index int) (string, error) { return nameOf(p.sock, index) }
+
 // ReadCarrier reads an interface's carrier now.
 func (p *Poller) ReadCarrier(index int) (bool, error) {
 	name, err := nameOf(p.sock, index)
