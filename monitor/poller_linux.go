@@ -15,7 +15,9 @@ import (
 const (
 	busyInterval = 2 * time.Millisecond  // carried a frame within busyFor
 	idleInterval = 50 * time.Millisecond // the rest
-	busyFor      = time.Second
+	// promptInterval is for what the kernel tells of at once: should it not.
+	promptInterval = 250 * time.Millisecond
+	busyFor        = time.Second
 	// checkGap keeps a slave whose sends fail (full queue, lost carrier) from
 	// being read more often than this.
 	checkGap = 250 * time.Microsecond
@@ -75,8 +77,8 @@ func NewPoller() (*Poller, error) {
 // Add begins to poll an interface. frames returns a number that grows while
 // the interface is in use; report is told the carrier once at first and then
 // at each change, on the polling goroutine, and must not wait. A prompt interface
-// is one whose lost carrier the kernel tells at once, use or no use: it is polled
-// as one that isn't in use.
+// is one whose lost carrier the kernel tells at once: it is polled rarely, used or
+// not.
 func (p *Poller) Add(index int, prompt bool, frames func() uint64, report func(up bool)) error {
 	name, err := nameOf(p.sock, index)
 	if err != nil {
@@ -179,12 +181,15 @@ func (p *Poller) turn(s *polled, now time.Time) time.Time {
 	}
 	s.kick.Store(false)
 	p.read(s)
-	if n := s.frames(); n != s.seen && !s.prompt {
+	if n := s.frames(); n != s.seen {
 		s.seen, s.busyTil = n, now.Add(busyFor)
 	}
 	s.last = now
 	interval := idleInterval
-	if now.Before(s.busyTil) {
+	switch {
+	case s.prompt:
+		interval = promptInterval
+	case now.Before(s.busyTil):
 		interval = busyInterval
 	}
 	// Never later than the interval, and all slaves at once: it is being woken
