@@ -1,9 +1,11 @@
 package nic
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -21,6 +23,7 @@ type afControl struct {
 	raw   syscall.RawConn
 	index int
 	r     reader
+	hears atomic.Bool
 
 	// The receiver's scratch.
 	hdr     [1]unix.Mmsghdr
@@ -33,7 +36,7 @@ var _ ControlPort = (*afControl)(nil)
 
 // OpenControl opens the control socket of an interface, which may be down.
 func OpenControl(ifi *net.Interface, f Filter) (ControlPort, error) {
-	conn, raw, err := listen(ifi, unix.ETH_P_ALL)
+	conn, raw, err := listen(ifi, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +63,27 @@ func OpenControl(ifi *net.Interface, f Filter) (ControlPort, error) {
 	return c, nil
 }
 
-// SetFilter implements ControlPort.
+// SetFilter implements ControlPort. Until something is let through the socket is
+// not among those that each frame of data is shown to; once it is it stays, as
+// the kernel would wait for all processors to take it out.
 func (c *afControl) SetFilter(f Filter) error {
 	raw, err := bpf.Assemble(f.program())
 	if err != nil {
 		return err
 	}
-	return cause(c.conn.SetBPF(raw))
+	if err := cause(c.conn.SetBPF(raw)); err != nil || f.empty() || c.hears.Swap(true) {
+		return err
+	}
+	var all [2]byte
+	binary.BigEndian.PutUint16(all[:], unix.ETH_P_ALL)
+	return withFD(c.raw, func(fd int) error {
+		err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: c.index, Protocol: binary.NativeEndian.Uint16(all[:])})
+		if err != nil {
+			c.hears.Store(false)
+			return fmt.Errorf("bind: %w", err)
+		}
+		return nil
+	})
 }
 
 // Send implements ControlPort.

@@ -35,13 +35,16 @@ const (
 	icmp6     = 14 + 40
 )
 
+// empty: nothing is let through.
+func (f Filter) empty() bool { return len(f.EtherTypes) == 0 && !f.Neighbours }
+
 // program is the filter for the kernel, which has taken the outer tag away.
 func (f Filter) program() []bpf.Instruction {
 	tail := []bpf.Instruction{bpf.RetConstant{Val: reject}}
 	if f.Neighbours {
 		tail = append(f.neighbours(), tail...)
 	}
-	if len(f.EtherTypes) == 0 && !f.Neighbours {
+	if f.empty() {
 		return tail
 	}
 	tail = append(tail, bpf.RetConstant{Val: accept})
