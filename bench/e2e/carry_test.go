@@ -97,10 +97,10 @@ func (b *bed) streams() {
 // TestFramesOctetForOctet: tags, priority tags, QinQ, foreign ethertypes, LLC,
 // the smallest and the largest, both ways.
 func TestFramesOctetForOctet(t *testing.T) {
-	for _, offload := range []string{"on", "off"} {
+	for _, way := range []string{"offload on", "offload off", "express on"} {
 		for _, mode := range []string{"active-backup", "balance-xor"} {
-			t.Run(mode+"-"+offload, func(t *testing.T) {
-				b := start(t, lab.Topology{Slaves: 2, PeerOffloads: true}, "mode "+mode+" miimon 100 offload "+offload)
+			t.Run(mode+"-"+way, func(t *testing.T) {
+				b := start(t, lab.Topology{Slaves: 2, PeerOffloads: true}, "mode "+mode+" miimon 100 "+way)
 				bond0, err := b.lab.A.Handle.LinkByName("bond0")
 				b.must(err)
 				out := frames(lab.HostMAC(), bond0.Attrs().HardwareAddr)

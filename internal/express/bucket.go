@@ -11,7 +11,7 @@ import "github.com/tapbond/tapbond/policy"
 // Bucket returns the bucket of a frame's flow, and false for a frame that the
 // program leaves to the workers in any case, uncounted. f must have decoded.
 func Bucket(f *policy.Frame) (int, bool) {
-	if f.Tagged || !takes(f.EtherType, f.Payload()) {
+	if !takes(f.EtherType, f.Payload()) {
 		return 0, false
 	}
 	return int(f.Hash(policy.Layer34)) & (numBuckets - 1), true
@@ -24,6 +24,7 @@ const (
 	protoFragment          = 44
 	headerIPv4, headerIPv6 = 20, 40
 	portsLen, echoLen      = 4, 8
+	vlanTag                = 4
 )
 
 // takes reports whether the program handles an IP packet: TCP, UDP and messages

@@ -10,15 +10,11 @@ import "github.com/cilium/ebpf/asm"
 // of layer2+3, r8 the ports and then the hash of layer3+4, r9 the hash of layer2.
 func egress(state, counters, cpus int) asm.Instructions {
 	c := &code{}
-	c.add(
-		asm.Mov.Reg(asm.R6, asm.R1),
-		asm.LoadMem(asm.R2, asm.R6, skbVLANPresent, asm.Word),
-		asm.JNE.Imm(asm.R2, 0, "workers"),
-		asm.Mov.Imm(asm.R2, 0),
-	)
+	c.add(asm.Mov.Reg(asm.R6, asm.R1), asm.Mov.Imm(asm.R2, 0))
 	c.load(stackEther, etherLen, "workers")
+	c.untag()
 	c.add(
-		asm.LoadMem(asm.R9, asm.RFP, stackEther+12, asm.Half),
+		asm.StoreMem(asm.RFP, stackL3, asm.R8, asm.DWord),
 		asm.JEq.Imm(asm.R9, wireIPv4, "ipv4"),
 		asm.JEq.Imm(asm.R9, wireIPv6, "ipv6"),
 	)
@@ -40,11 +36,29 @@ func egress(state, counters, cpus int) asm.Instructions {
 	return c.ins
 }
 
+// untag leaves the ethertype in r9 and the offset of what it stands for in r8. The
+// outer VLAN tag is looked behind, be it beside the frame or in it.
+func (c *code) untag() {
+	c.add(
+		asm.LoadMem(asm.R9, asm.RFP, stackEther+12, asm.Half),
+		asm.Mov.Imm(asm.R8, etherLen),
+		asm.LoadMem(asm.R1, asm.R6, skbVLANPresent, asm.Word),
+		asm.JNE.Imm(asm.R1, 0, "untagged"), // beside it: one in it is an inner one
+		asm.JEq.Imm(asm.R9, wire8021Q, "tagged"),
+		asm.JNE.Imm(asm.R9, wire8021AD, "untagged"),
+	)
+	c.at("tagged")
+	c.add(asm.Mov.Imm(asm.R2, etherLen+2))
+	c.load(stackL4, 2, "workers")
+	c.add(asm.LoadMem(asm.R9, asm.RFP, stackL4, asm.Half), asm.Mov.Imm(asm.R8, etherLen+vlanTag))
+	c.at("untagged")
+}
+
 // dissectIPv4 goes on at hashes, with fragments, or at ports or echo with r2 the
 // offset of what follows the header.
 func (c *code) dissectIPv4() {
 	c.at("ipv4")
-	c.add(asm.Mov.Imm(asm.R2, etherLen))
+	c.add(asm.Mov.Reg(asm.R2, asm.R8))
 	c.load(stackIP, headerIPv4, "workers")
 	c.add(
 		asm.LoadMem(asm.R7, asm.RFP, stackIP+12, asm.Word),
@@ -57,7 +71,8 @@ func (c *code) dissectIPv4() {
 		asm.LoadMem(asm.R2, asm.RFP, stackIP, asm.Byte),
 		asm.And.Imm(asm.R2, 0xf),
 		asm.LSh.Imm(asm.R2, 2),
-		asm.Add.Imm(asm.R2, etherLen),
+		asm.LoadMem(asm.R1, asm.RFP, stackL3, asm.DWord),
+		asm.Add.Reg(asm.R2, asm.R1),
 		asm.LoadMem(asm.R3, asm.RFP, stackIP+9, asm.Byte),
 		asm.JEq.Imm(asm.R3, protoTCP, "ports"),
 		asm.JEq.Imm(asm.R3, protoUDP, "ports"),
@@ -73,7 +88,7 @@ func (c *code) dissectIPv4() {
 
 func (c *code) dissectIPv6() {
 	c.at("ipv6")
-	c.add(asm.Mov.Imm(asm.R2, etherLen))
+	c.add(asm.Mov.Reg(asm.R2, asm.R8))
 	c.load(stackIP, headerIPv6, "workers")
 	c.add(asm.LoadMem(asm.R7, asm.RFP, stackIP+8, asm.Word))
 	for at := int16(12); at < headerIPv6; at += 4 {
@@ -81,7 +96,8 @@ func (c *code) dissectIPv6() {
 	}
 	c.add(
 		asm.Mov.Imm(asm.R8, 0),
-		asm.Mov.Imm(asm.R2, etherLen+headerIPv6),
+		asm.LoadMem(asm.R2, asm.RFP, stackL3, asm.DWord),
+		asm.Add.Imm(asm.R2, headerIPv6),
 		asm.LoadMem(asm.R3, asm.RFP, stackIP+6, asm.Byte),
 		asm.JEq.Imm(asm.R3, protoFragment, "hashes"),
 		asm.JEq.Imm(asm.R3, protoTCP, "ports"),

@@ -3,29 +3,26 @@ package express
 import "github.com/cilium/ebpf/asm"
 
 // ingress is the program on the ingress hook of the slave in a seat. IP goes to
-// the bond's TAP as if it had arrived there, by the receive rules; what else the
-// host's stack would take is dropped, as the plain isolation does: the sockets
-// have had it.
+// the bond's TAP as if it had arrived there, by the receive rules, with the VLAN
+// tag that the kernel keeps beside it, if it had one; what else the host's stack
+// would take is dropped, as the plain isolation does: the sockets have had it.
 //
 // Registers: r6 the context, r7 the table, r8 the seat, r9 the ethertype.
 func ingress(state, counters, cpus, bond, seat int) asm.Instructions {
 	c := &code{}
-	c.add(
-		asm.Mov.Reg(asm.R6, asm.R1),
-		asm.LoadMem(asm.R2, asm.R6, skbVLANPresent, asm.Word),
-		asm.JNE.Imm(asm.R2, 0, "drop"),
-		asm.Mov.Imm(asm.R2, 0),
-	)
+	c.add(asm.Mov.Reg(asm.R6, asm.R1), asm.Mov.Imm(asm.R2, 0))
 	c.load(stackEther, etherLen, "next")
 	c.add(
 		asm.LoadMem(asm.R9, asm.RFP, stackEther+12, asm.Half),
 		asm.JEq.Imm(asm.R9, wireIPv4, "ip"),
 		asm.JEq.Imm(asm.R9, wireIPv6, "ip"),
 		asm.JEq.Imm(asm.R9, wireARP, "drop"),
+		asm.JEq.Imm(asm.R9, wire8021Q, "drop"),
+		asm.JEq.Imm(asm.R9, wire8021AD, "drop"),
+		asm.JEq.Imm(asm.R9, wireQinQ, "drop"),
+		asm.LoadMem(asm.R1, asm.R6, skbVLANPresent, asm.Word),
+		asm.JNE.Imm(asm.R1, 0, "drop"),
 	)
-	for _, tag := range wireTags {
-		c.add(asm.JEq.Imm(asm.R9, tag, "drop"))
-	}
 	c.at("next")
 	c.ret(verdictNext)
 

@@ -24,6 +24,7 @@ const (
 	stackL4    = -64 // up to 8
 	stackTable = -72 // the table in force
 	stackBkt   = -80 // the flow's bucket
+	stackL3    = -88 // where the IP header is in the frame
 
 	etherLen = 14
 )
@@ -36,8 +37,12 @@ const (
 	wireARP  = 0x0608
 )
 
-// wireTags are the ethertypes of VLAN tags.
-var wireTags = []int32{0x0081, 0xa888, 0x0091}
+// Ethertypes of VLAN tags, 802.1Q's, 802.1ad's and one of old.
+const (
+	wire8021Q  = 0x0081
+	wire8021AD = 0xa888
+	wireQinQ   = 0x0091
+)
 
 // code is a program being written.
 type code struct {

@@ -44,9 +44,17 @@ func (g frames) one() []byte {
 		p[9] = pick[byte](g, protoTCP, protoUDP, protoICMP, 2, 47, 50, 51, 132)
 		p = append(p, g.upper(p[9])...)
 	}
+	tagged := 0
+	for g.IntN(4) == 0 && tagged < 3 {
+		b = append(binary.BigEndian.AppendUint16(b, pick[uint16](g, 0x8100, 0x8100, 0x88a8, 0x9100)), g.octets(2)...)
+		tagged++
+	}
 	b = append(binary.BigEndian.AppendUint16(b, ether), p...)
 	// The kernel tries programs on whole headers only.
 	least := map[uint16]int{ipv4: etherLen + headerIPv4, ipv6: etherLen + headerIPv6}[ether]
+	if tagged > 0 {
+		least = etherLen + 1
+	}
 	if g.IntN(6) == 0 {
 		b = b[:min(len(b), max(least, etherLen+1, g.IntN(len(b))))]
 	}

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	// Offload: Writers take live virtio-net headers.
 	Offload bool
-	// LeaveIP: untagged IP is not received; somebody else sees to it.
+	// LeaveIP: IP is not received, be it in a VLAN; somebody else sees to it.
 	LeaveIP bool
 	// RcvBuf and SndBuf are the socket buffers in octets, 0 for 4 MB: room for
 	// some sixty super-frames. More would only be delay under overload.

@@ -87,11 +87,10 @@ func acceptAll(fd int) error {
 	return nil
 }
 
-// acceptButIP replaces that filter by one that lets pass what isn't untagged IP.
+// acceptButIP replaces that filter by one that lets pass what isn't IP, with the
+// outer VLAN tag taken away as the kernel has done by then.
 func acceptButIP(fd int) error {
 	prog, err := bpf.Assemble([]bpf.Instruction{
-		bpf.LoadExtension{Num: bpf.ExtVLANTagPresent},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 3},
 		bpf.LoadAbsolute{Off: 12, Size: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_IP, SkipTrue: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_IPV6, SkipTrue: 1},
