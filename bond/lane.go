@@ -177,6 +177,9 @@ func (b *Bond) laneClosed(s *snapshot) string {
 	default:
 		return "mode " + mode.String() + " is the workers'"
 	}
+	if s.fanout != nil && mode == policy.LACP {
+		return "broadcast_neighbor sends copies"
+	}
 	if s.steer != nil {
 		return "queue ids are in use"
 	}

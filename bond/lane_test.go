@@ -198,6 +198,9 @@ func TestLaneIsClosed(t *testing.T) {
 		expect(r.t, "queue ids", r.state().Express.Why, "queue ids are in use")
 		expect(r.t, "table", r.told(l), "closed | active inactive")
 	})
+	withLane(t, "mode 802.3ad miimon 100 broadcast_neighbor on", []string{"eth0"}, func(r *rig, l *fakeLane) {
+		expect(r.t, "broadcast_neighbor", r.state().Express.Why, "broadcast_neighbor sends copies")
+	})
 	for _, mode := range []string{"balance-rr", "broadcast"} {
 		withLane(t, "mode "+mode+" miimon 100", []string{"eth0", "eth1"}, func(r *rig, l *fakeLane) {
 			expect(r.t, mode, r.told(l), "closed | active active")

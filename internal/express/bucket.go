@@ -1,6 +1,10 @@
 package express
 
-import "github.com/tapbond/tapbond/policy"
+import (
+	"slices"
+
+	"github.com/tapbond/tapbond/policy"
+)
 
 // A flow may find the short way closed (the table says so) and later open again
 // while frames of it are still between the TAP and a slave: the next ones must not
@@ -18,56 +22,43 @@ func Bucket(f *policy.Frame) (int, bool) {
 }
 
 const (
-	ipv4, ipv6             = 0x0800, 0x86dd
+	ipv4, arp, ipv6        = 0x0800, 0x0806, 0x86dd
 	protoICMP, protoTCP    = 1, 6
-	protoUDP, protoICMPv6  = 17, 58
-	protoFragment          = 44
+	protoUDP, protoAH      = 17, 51
+	protoICMPv6            = 58
 	headerIPv4, headerIPv6 = 20, 40
-	portsLen, echoLen      = 4, 8
+	portsLen, icmpLen      = 4, 8
 	vlanTag                = 4
+
+	icmp6Info      = 128 // the first type of ICMPv6 that is no error
+	icmp6EchoReply = 129 // this and the one before have an identifier
 )
 
-// takes reports whether the program handles an IP packet: TCP, UDP and messages
-// of ICMP with an identifier, whole enough to see what they are by, and
-// fragments.
+// Types of ICMP that quote the packet they complain about, and those with an
+// identifier (RFC 792).
+var (
+	icmpErrors = []byte{3, 4, 5, 11, 12}
+	icmpIDs    = []byte{0, 8, 13, 14}
+)
+
+// takes reports whether the program handles a packet: ARP, and IP but for errors
+// of ICMP, which go the way of the flow they are about: that takes more looking.
 func takes(etherType uint16, p []byte) bool {
-	var proto byte
-	var l4 int
 	switch etherType {
+	case arp:
+		return true
 	case ipv4:
 		if len(p) < headerIPv4 {
 			return false
 		}
-		if p[6]&0x3f|p[7] != 0 {
-			return true
-		}
-		proto, l4 = p[9], int(p[0]&0xf)*4
+		l4 := int(p[0]&0xf) * 4
+		fragment := p[6]&0x3f|p[7] != 0
+		return fragment || p[9] != protoICMP || len(p) < l4+icmpLen || !slices.Contains(icmpErrors, p[l4])
 	case ipv6:
 		if len(p) < headerIPv6 {
 			return false
 		}
-		proto, l4 = p[6], headerIPv6
-	default:
-		return false
-	}
-	switch {
-	case proto == protoTCP, proto == protoUDP:
-		return len(p) >= l4+portsLen
-	case proto == protoFragment && etherType == ipv6:
-		return true
-	case proto == protoICMP && etherType == ipv4:
-		return len(p) >= l4+echoLen && hasID(p[l4], 0, 8, 13, 14)
-	case proto == protoICMPv6 && etherType == ipv6:
-		return len(p) >= l4+echoLen && hasID(p[l4], 128, 129)
-	}
-	return false
-}
-
-func hasID(typ byte, types ...byte) bool {
-	for _, t := range types {
-		if typ == t {
-			return true
-		}
+		return p[6] != protoICMPv6 || len(p) < headerIPv6+icmpLen || p[headerIPv6] >= icmp6Info
 	}
 	return false
 }

@@ -17,6 +17,7 @@ func egress(state, counters, cpus int) asm.Instructions {
 		asm.StoreMem(asm.RFP, stackL3, asm.R8, asm.DWord),
 		asm.JEq.Imm(asm.R9, wireIPv4, "ipv4"),
 		asm.JEq.Imm(asm.R9, wireIPv6, "ipv6"),
+		asm.JEq.Imm(asm.R9, wireARP, "arp"),
 	)
 	c.at("workers")
 	c.ret(verdictNext)
@@ -74,16 +75,27 @@ func (c *code) dissectIPv4() {
 		asm.LoadMem(asm.R1, asm.RFP, stackL3, asm.DWord),
 		asm.Add.Reg(asm.R2, asm.R1),
 		asm.LoadMem(asm.R3, asm.RFP, stackIP+9, asm.Byte),
-		asm.JEq.Imm(asm.R3, protoTCP, "ports"),
-		asm.JEq.Imm(asm.R3, protoUDP, "ports"),
-		asm.JNE.Imm(asm.R3, protoICMP, "workers"),
 	)
-	c.load(stackL4, echoLen, "workers")
+	c.jumpToPorts()
+	c.add(asm.JNE.Imm(asm.R3, protoICMP, "hashes"))
+	c.load(stackL4, icmpLen, "hashes")
 	c.add(asm.LoadMem(asm.R1, asm.RFP, stackL4, asm.Byte))
-	for _, typ := range []int32{0, 8, 13, 14} {
-		c.add(asm.JEq.Imm(asm.R1, typ, "echo"))
+	for _, typ := range icmpIDs {
+		c.add(asm.JEq.Imm(asm.R1, int32(typ), "echo"))
 	}
-	c.add(asm.Ja.Label("workers"))
+	for _, typ := range icmpErrors {
+		c.add(asm.JEq.Imm(asm.R1, int32(typ), "workers"))
+	}
+	c.add(asm.Ja.Label("hashes"))
+}
+
+// jumpToPorts goes on at ports if the protocol in r3 has any, at ah if it has an
+// SPI there.
+func (c *code) jumpToPorts() {
+	for _, proto := range []int32{6, 17, 33, 50, 132, 136} { // TCP, UDP, DCCP, ESP, SCTP, UDP-Lite
+		c.add(asm.JEq.Imm(asm.R3, proto, "ports"))
+	}
+	c.add(asm.JEq.Imm(asm.R3, protoAH, "ah"))
 }
 
 func (c *code) dissectIPv6() {
@@ -99,24 +111,25 @@ func (c *code) dissectIPv6() {
 		asm.LoadMem(asm.R2, asm.RFP, stackL3, asm.DWord),
 		asm.Add.Imm(asm.R2, headerIPv6),
 		asm.LoadMem(asm.R3, asm.RFP, stackIP+6, asm.Byte),
-		asm.JEq.Imm(asm.R3, protoFragment, "hashes"),
-		asm.JEq.Imm(asm.R3, protoTCP, "ports"),
-		asm.JEq.Imm(asm.R3, protoUDP, "ports"),
-		asm.JNE.Imm(asm.R3, protoICMPv6, "workers"),
 	)
-	c.load(stackL4, echoLen, "workers")
+	c.jumpToPorts()
+	c.add(asm.JNE.Imm(asm.R3, protoICMPv6, "hashes"))
+	c.load(stackL4, icmpLen, "hashes")
 	c.add(
 		asm.LoadMem(asm.R1, asm.RFP, stackL4, asm.Byte),
-		asm.JEq.Imm(asm.R1, 128, "echo"),
-		asm.JEq.Imm(asm.R1, 129, "echo"),
-		asm.Ja.Label("workers"),
+		asm.JLT.Imm(asm.R1, icmp6Info, "workers"),
+		asm.JGT.Imm(asm.R1, icmp6EchoReply, "hashes"),
+		asm.Ja.Label("echo"),
 	)
 }
 
-// identifiers leaves in r8 what tells flows of the same addresses apart.
+// identifiers leaves in r8, which was 0, what tells flows of the same addresses
+// apart.
 func (c *code) identifiers() {
+	c.at("ah")
+	c.add(asm.Add.Imm(asm.R2, 4))
 	c.at("ports")
-	c.load(stackL4, portsLen, "workers")
+	c.load(stackL4, portsLen, "hashes")
 	c.add(
 		asm.LoadMem(asm.R8, asm.RFP, stackL4, asm.Word),
 		asm.Ja.Label("hashes"),
@@ -147,21 +160,32 @@ func (c *code) hashes() {
 	c.at("hashes")
 	c.add(asm.Xor.Reg32(asm.R8, asm.R7))
 	fold(asm.R8)
+	c.add(asm.RSh.Imm32(asm.R8, 1))
+	c.ether()
+	c.add(asm.Xor.Reg32(asm.R7, asm.R9))
+	fold(asm.R7)
+	c.add(asm.Ja.Label("gate"))
+
+	c.at("arp") // has layer 2 alone
+	c.ether()
+	c.add(asm.Mov.Reg(asm.R7, asm.R9), asm.Mov.Reg(asm.R8, asm.R9))
+}
+
+// ether makes the hash of layer2 of the ethertype in r9.
+func (c *code) ether() {
 	c.add(
-		asm.RSh.Imm32(asm.R8, 1),
-		asm.HostTo(asm.BE, asm.R9, asm.Half), // the ethertype, as a number
+		asm.HostTo(asm.BE, asm.R9, asm.Half), // as a number
 		asm.LoadMem(asm.R1, asm.RFP, stackEther+5, asm.Byte),
 		asm.Xor.Reg32(asm.R9, asm.R1),
 		asm.LoadMem(asm.R1, asm.RFP, stackEther+11, asm.Byte),
 		asm.Xor.Reg32(asm.R9, asm.R1),
-		asm.Xor.Reg32(asm.R7, asm.R9),
 	)
-	fold(asm.R7)
 }
 
 // open goes on only if the way is open to the flow, else at leave; r3 is the table
 // then.
 func (c *code) open(state int) {
+	c.at("gate")
 	c.add(
 		asm.LoadMapValue(asm.R2, state, 0),
 		asm.Mov.Reg32(asm.R1, asm.R8),

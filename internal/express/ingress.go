@@ -2,7 +2,7 @@ package express
 
 import "github.com/cilium/ebpf/asm"
 
-// ingress is the program on the ingress hook of the slave in a seat. IP goes to
+// ingress is the program on the ingress hook of the slave in a seat. IP and ARP go to
 // the bond's TAP as if it had arrived there, by the receive rules, with the VLAN
 // tag that the kernel keeps beside it, if it had one; what else the host's stack
 // would take is dropped, as the plain isolation does: the sockets have had it.
@@ -16,7 +16,7 @@ func ingress(state, counters, cpus, bond, seat int) asm.Instructions {
 		asm.LoadMem(asm.R9, asm.RFP, stackEther+12, asm.Half),
 		asm.JEq.Imm(asm.R9, wireIPv4, "ip"),
 		asm.JEq.Imm(asm.R9, wireIPv6, "ip"),
-		asm.JEq.Imm(asm.R9, wireARP, "drop"),
+		asm.JEq.Imm(asm.R9, wireARP, "ip"),
 		asm.JEq.Imm(asm.R9, wire8021Q, "drop"),
 		asm.JEq.Imm(asm.R9, wire8021AD, "drop"),
 		asm.JEq.Imm(asm.R9, wireQinQ, "drop"),

@@ -18,7 +18,8 @@ import (
 type Options struct {
 	// Offload: Writers take live virtio-net headers.
 	Offload bool
-	// LeaveIP: IP is not received, be it in a VLAN; somebody else sees to it.
+	// LeaveIP: IP and ARP are not received, be they in a VLAN; somebody else sees
+	// to them.
 	LeaveIP bool
 	// RcvBuf and SndBuf are the socket buffers in octets, 0 for 4 MB: room for
 	// some sixty super-frames. More would only be delay under overload.
