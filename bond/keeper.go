@@ -44,25 +44,38 @@ func (k *keeper) kick() {
 	}
 }
 
-// keepAfter is how long what happens by itself waits to be saved. In the moment
-// of a failover the processor has better things to do, and a link that flaps
-// must not keep the disk busy.
-const keepAfter = 50 * time.Millisecond
+// keepAfter is how long what happens by itself waits to be saved: in the moment of
+// a failover the processor has better things to do. A process killed before that
+// has a LAG that was just formed begin anew, so it isn't long. Where one thing
+// comes after the other (a link that flaps) it doubles up to keepMost, so that the
+// disk isn't kept busy, until there was nothing for keepQuiet.
+const (
+	keepAfter = 10 * time.Millisecond
+	keepMost  = 80 * time.Millisecond
+	keepQuiet = 500 * time.Millisecond
+)
 
 // run saves what was kicked for, until ctx ends.
 func (k *keeper) run(ctx context.Context) {
+	var wait time.Duration
+	var saved time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-k.kicked:
 		}
+		wait = min(2*wait, keepMost)
+		if time.Since(saved) > keepQuiet {
+			wait = keepAfter
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(keepAfter):
+		case <-time.After(wait):
 		}
 		k.flush()
+		saved = time.Now()
 	}
 }
 
