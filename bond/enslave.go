@@ -179,7 +179,13 @@ func (e *enslaving) open() error {
 			return err
 		}
 	}
-	e.undo.add(func() { _ = removeShield(b.sys, s.index) })
+	e.undo.add(func() {
+		if s.shield != nil {
+			_ = s.shield.Remove()
+		} else {
+			_ = removeShield(b.sys, s.index)
+		}
+	})
 	if s.port, err = b.sys.OpenPort(s.index, nic.Options{Offload: b.dev.Offload(), LeaveIP: s.seat != nil}); err != nil {
 		return err
 	}

@@ -23,9 +23,11 @@ func Bucket(f *policy.Frame) (int, bool) {
 
 const (
 	ipv4, arp, ipv6        = 0x0800, 0x0806, 0x86dd
-	protoICMP, protoTCP    = 1, 6
-	protoUDP, protoAH      = 17, 51
-	protoICMPv6            = 58
+	protoICMP, protoICMPv6 = 1, 58
+	protoTCP, protoUDP     = 6, 17
+	protoDCCP, protoESP    = 33, 50
+	protoAH, protoSCTP     = 51, 132
+	protoUDPLite           = 136
 	headerIPv4, headerIPv6 = 20, 40
 	portsLen, icmpLen      = 4, 8
 	vlanTag                = 4

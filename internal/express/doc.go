@@ -8,6 +8,6 @@
 // and so does everything while the table says so; a flow changes from one way to
 // the other without being reordered (Bucket).
 //
-// What it takes is in Linux since 5.5: classifiers that read and write a map
-// which the process has in its memory.
+// What it takes is in Linux since 5.5, older than what tapbond needs anyway:
+// classifiers that read and write a map which the process has in its memory.
 package express

@@ -92,7 +92,7 @@ func (c *code) dissectIPv4() {
 // jumpToPorts goes on at ports if the protocol in r3 has any, at ah if it has an
 // SPI there.
 func (c *code) jumpToPorts() {
-	for _, proto := range []int32{6, 17, 33, 50, 132, 136} { // TCP, UDP, DCCP, ESP, SCTP, UDP-Lite
+	for _, proto := range []int32{protoTCP, protoUDP, protoDCCP, protoESP, protoSCTP, protoUDPLite} {
 		c.add(asm.JEq.Imm(asm.R3, proto, "ports"))
 	}
 	c.add(asm.JEq.Imm(asm.R3, protoAH, "ah"))

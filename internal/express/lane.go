@@ -10,6 +10,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/cpu"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,7 +37,7 @@ type Lane struct {
 // New loads the program that sends what the TAP of that interface index is given;
 // nothing takes it until FD is attached. It needs the right to load eBPF.
 func New(bond int) (*Lane, error) {
-	if !littleEndian {
+	if cpu.IsBigEndian {
 		return nil, fmt.Errorf("express lane: %w on this processor", unix.EOPNOTSUPP)
 	}
 	l := &Lane{bond: bond}
@@ -148,8 +149,3 @@ func (l *Lane) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-var littleEndian = func() bool {
-	one := uint16(1)
-	return *(*byte)(unsafe.Pointer(&one)) == 1
-}()

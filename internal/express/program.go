@@ -1,8 +1,6 @@
 package express
 
-import (
-	"github.com/cilium/ebpf/asm"
-)
+import "github.com/cilium/ebpf/asm"
 
 // Verdicts of a classifier in direct-action mode (linux/pkt_cls.h).
 const (
@@ -29,8 +27,8 @@ const (
 	etherLen = 14
 )
 
-// Ethertypes as a program reads them, in network order. All that runs this is
-// little-endian (supported).
+// Ethertypes as a program reads them, in network order, on what New takes: a
+// little-endian processor.
 const (
 	wireIPv4 = 0x0008
 	wireIPv6 = 0xdd86
