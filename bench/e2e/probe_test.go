@@ -104,9 +104,9 @@ func TestNoFalseAlarm(t *testing.T) {
 }
 
 // TestTargetInVLANs: a target that is said to be behind two tags is asked with
-// them, and counts while it answers.
+// them, and counts while it answers. It answers from this process: with others
+// beside it may be late by more than the monitor waits.
 func TestTargetInVLANs(t *testing.T) {
-	waits(t)
 	b := probed(t, lab.Topology{Slaves: 2, Wire: true}, "mode active-backup arp_interval 250 arp_ip_target 10.99.0.77[10/20] arp_validate all")
 	c, err := traffic.ListenFrames(b.lab.B, "eth0", nil)
 	b.must(err)
