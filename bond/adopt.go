@@ -102,7 +102,10 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	case info.MasterIndex != 0:
 		return fmt.Errorf("belongs to another link now: %w", unix.EBUSY)
 	}
-	e := enslaving{b: b, was: r, mac: b.mac, mtu: b.mtu}
+	if !b.engine.claim(info.Index, b) {
+		return fmt.Errorf("belongs to another bond: %w", unix.EBUSY)
+	}
+	e := enslaving{b: b, was: r, mac: b.mac, mtu: b.mtu, claimed: info.Index}
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU, managers: r.Managers,
 		failures: r.Failures, outages: slices.Clone(r.Outages), prio: r.Prio, queueID: r.QueueID,
@@ -126,6 +129,7 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 	}
 	if err != nil {
 		e.undo.run()
+		e.giveUp()
 		return err
 	}
 	b.holdAgain(e.s)

@@ -160,6 +160,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 		name: o.Name, vals: vals,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU,
 	}
+	e.claim(b.index, b)
 	b.jobs = newJobs()
 	b.setMode(policy.Mode(vals.Mode))
 	b.mii = monitor.NewMII(b.miiConfig())

@@ -23,7 +23,8 @@ type Engine struct {
 
 	mu    sync.Mutex
 	bonds map[string]*Bond
-	// links says whose an interface index is: a bond's TAP or its slave.
+	// links says whose an interface index is: a bond's TAP, its slave, or a NIC
+	// that is about to become or has not quite ceased to be one.
 	links map[int]*Bond
 
 	module  *module       // nil: nobody loaded it
@@ -258,16 +259,25 @@ func (e *Engine) owner(index int) *Bond {
 // owns: the interface is a bond's TAP or slave.
 func (e *Engine) owns(index int) bool { return e.owner(index) != nil }
 
-func (e *Engine) claim(index int, b *Bond) {
+// claim reserves an interface for a bond; false: it belongs to a bond already.
+func (e *Engine) claim(index int, b *Bond) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.links[index] != nil {
+		return false
+	}
 	e.links[index] = b
+	return true
 }
 
-func (e *Engine) disclaim(index int) {
+// disclaim ends the claim of b. An index may be another bond's by then, if its
+// interface vanished and the kernel gave the number to the next one.
+func (e *Engine) disclaim(index int, b *Bond) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.links, index)
+	if e.links[index] == b {
+		delete(e.links, index)
+	}
 }
 
 func (e *Engine) renamed(b *Bond, from, to string) {

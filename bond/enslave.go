@@ -29,13 +29,17 @@ func (b *Bond) enslave(ctx context.Context, name string) error {
 	if err := b.call(func() { e.situation() }); err != nil {
 		return err
 	}
-	err := e.prepare(name)
+	info, err := e.reserve(name)
+	if err == nil {
+		err = e.prepare(info)
+	}
 	if err == nil {
 		err = b.call(e.join)
 	}
 	if err != nil {
 		e.undo.run()
 		b.noteComing(nil)
+		e.giveUp()
 		return err
 	}
 	go b.reportClients(e.s)
@@ -70,7 +74,8 @@ type enslaving struct {
 	forced       bool    // fail_over_mac must become active
 	slaveMAC     [6]byte // the slave's, from now on
 
-	undo undoList
+	undo    undoList
+	claimed int // interface index that is reserved for the bond, 0 for none
 
 	s   *slave
 	was *SlaveRecord // taken over from a process that is no more
@@ -90,29 +95,51 @@ func (u undoList) run() {
 // situation runs on the control goroutine.
 func (e *enslaving) situation() {
 	b := e.b
-	e.sit = link.Situation{Bond: b.name, BondIndex: b.index, InUse: b.engine.owns}
+	e.sit = link.Situation{Bond: b.name, BondIndex: b.index, InUse: func(index int) bool { return index != e.claimed }}
 	e.mac, e.mtu = b.mac, b.mtu
 	e.take = b.ownMAC && len(b.slaves) == 0
 	e.balanced = b.bal != nil
 	e.activeBackup, e.fom, e.others = b.vals.Mode == option.ActiveBackup, b.failOverMAC(), len(b.slaves) > 0
 }
 
-// prepare does everything that touches the host, in the kernel's order, and
-// leaves in undo how to take it back.
-func (e *enslaving) prepare(name string) error {
+// reserve claims the named interface in the engine before anything is read that
+// another bond might still change, and returns it as it is from then on. A claim
+// that fails shows in the checks, in their order.
+func (e *enslaving) reserve(name string) (link.Info, error) {
 	b := e.b
 	info, err := b.sys.LinkByName(name)
 	if err != nil {
-		return link.Missing(e.sit.Bond, name, err)
+		return info, link.Missing(e.sit.Bond, name, err)
 	}
+	if b.engine.claim(info.Index, b) {
+		e.claimed = info.Index
+	}
+	if info, err = b.sys.LinkByIndex(info.Index); err != nil {
+		return info, link.Missing(e.sit.Bond, name, err)
+	}
+	return info, nil
+}
+
+// giveUp ends the claim of an enslave that failed and is undone.
+func (e *enslaving) giveUp() {
+	if e.claimed != 0 {
+		e.b.engine.disclaim(e.claimed, e.b)
+	}
+}
+
+// prepare does everything that touches the host, in the kernel's order, and
+// leaves in undo how to take it back.
+func (e *enslaving) prepare(info link.Info) error {
+	b := e.b
+	var err error
 	if e.sit.Stacked, err = b.stacked(info.Index); err != nil {
-		return fmt.Errorf("%s: (slave %s): %w", e.sit.Bond, name, err)
+		return fmt.Errorf("%s: (slave %s): %w", e.sit.Bond, info.Name, err)
 	}
 	if err := link.EnslaveChecks(info, e.sit); err != nil {
 		return err
 	}
 	fail := func(what string, err error) error {
-		return fmt.Errorf("%s: (slave %s): %s: %w", e.sit.Bond, name, what, err)
+		return fmt.Errorf("%s: (slave %s): %s: %w", e.sit.Bond, info.Name, what, err)
 	}
 	saved, err := b.sys.SaveSlave(info.Index)
 	if err != nil {
@@ -243,7 +270,6 @@ func (e *enslaving) join() {
 	s.fresh = false
 	s.addrLook = true
 	b.joinLACP(s)
-	b.engine.claim(s.index, b)
 	b.stepMII(monitor.Tick{}) // a lone slave doesn't wait for updelay
 	go b.runRx(s)
 	if b.lag != nil {

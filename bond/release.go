@@ -205,7 +205,7 @@ func (b *Bond) speakElsewhere() {
 func (b *Bond) drop(slaves []*slave) (empty bool, mac [6]byte) {
 	for _, s := range slaves {
 		b.slaves = slices.DeleteFunc(b.slaves, func(x *slave) bool { return x == s })
-		b.engine.disclaim(s.index)
+		b.engine.disclaim(s.index, b)
 		b.slots[s.slot] = false
 		b.past.add(s.traffic())
 		b.lanePast.add(s.laneTraffic())
