@@ -47,6 +47,7 @@ type Bond struct {
 	vals     option.Values
 	selector policy.Selector
 	up       bool
+	upAt     time.Time // when it was last set up
 	carrier  bool
 	mac      [6]byte
 	ownMAC   bool // mac is random or the first slave's, not set by somebody
@@ -86,14 +87,15 @@ type Bond struct {
 	announced, rejoined uint64            // frames sent for either
 	wake                time.Time         // earliest deadline beside the machines' own
 
-	gen     uint64
-	dirty   bool         // state changed since the last snapshot
-	stale   bool         // likewise, of what is not kept for another process
-	retired dropTotals   // drops counted by workers of slaves that have left
-	past    Traffic      // of slaves that have left
-	coming  *SlaveRecord // being enslaved
-	ending  bool         // being deleted
-	ended   bool
+	gen      uint64
+	dirty    bool         // state changed since the last snapshot
+	stale    bool         // likewise, of what is not kept for another process
+	retired  dropTotals   // drops counted by workers of slaves that have left
+	returned returned     // own frames that came back
+	past     Traffic      // of slaves that have left
+	coming   *SlaveRecord // being enslaved
+	ending   bool         // being deleted
+	ended    bool
 }
 
 // Config describes a bond to create.

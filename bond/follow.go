@@ -38,7 +38,10 @@ func (b *Bond) housekeeping() {
 			continue
 		}
 		var slaves []*slave
-		_ = b.call(func() { slaves = b.members() })
+		_ = b.call(func() {
+			slaves = b.members()
+			b.noteReturned(b.now())
+		})
 		for _, s := range slaves {
 			b.keepShield(s)
 			b.keepSpeed(s)
@@ -189,6 +192,7 @@ func (b *Bond) setUp(up bool) {
 		b.rejoin.Stop()
 		return
 	}
+	b.upAt = b.now()
 	b.event(Event{Kind: "bond_up", Message: "bond is up"})
 	for _, s := range b.slaves {
 		b.stepMII(monitor.Carrier{ID: s.id, Up: s.carrier})

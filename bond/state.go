@@ -20,8 +20,10 @@ type State struct {
 	Index     int               `json:"ifindex"`
 	MAC       string            `json:"address"`
 	MTU       int               `json:"mtu"`
-	Up        bool              `json:"up"`      // administratively
-	Carrier   bool              `json:"carrier"` // any slave's link is up
+	Verdict   Verdict           `json:"verdict"`
+	Up        bool              `json:"up"`                // administratively
+	UpAt      time.Time         `json:"up_since,omitzero"` // likewise, as far as this process saw
+	Carrier   bool              `json:"carrier"`           // any slave's link is up
 	Offload   bool              `json:"offload"`
 	Queues    int               `json:"queues"`
 	Mode      string            `json:"mode"`
@@ -35,6 +37,10 @@ type State struct {
 	Slaves    []SlaveState      `json:"slaves"`
 	Traffic   Traffic           `json:"traffic"`
 	Drops     map[string]uint64 `json:"drops"` // frames, by reason
+	// Returned are frames of our own that came back.
+	Returned Returned `json:"returned"`
+	// Probes is there while the ARP and ND monitor is on.
+	Probes *ProbesState `json:"probes,omitempty"`
 	// Announced and Rejoined are the frames of our own after failovers: of
 	// addresses, and of multicast groups.
 	Announced uint64 `json:"announced"`
@@ -98,7 +104,7 @@ func (b *Bond) State() (State, error) {
 func (b *Bond) state() State {
 	mode := policy.Mode(b.vals.Mode)
 	st := State{
-		Name: b.name, Index: b.index, MAC: link.MACString(b.mac), MTU: b.mtu, Up: b.up, Carrier: b.carrier,
+		Name: b.name, Index: b.index, MAC: link.MACString(b.mac), MTU: b.mtu, Up: b.up, UpAt: b.upAt, Carrier: b.carrier,
 		Offload: b.dev.Offload(), Queues: len(b.tx), Mode: mode.String(),
 		QueueIDs: b.queueIDs(), Announced: b.announced, Rejoined: b.rejoined,
 		Failovers: b.failovers, Options: b.vals, Settings: b.settings(), Slaves: []SlaveState{}, Traffic: b.past, Generation: b.gen,
@@ -141,6 +147,10 @@ func (b *Bond) state() State {
 	st.Drops = drops.byName()
 	st.Express = b.expressState()
 	st.Balance = b.balanceState()
+	st.Probes = b.probesState()
+	b.noteReturned(b.now())
+	st.Returned = b.returned.at(b.now())
+	st.Verdict = judge(&st, b.now())
 	return st
 }
 

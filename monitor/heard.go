@@ -38,6 +38,7 @@ func (p *Prober) hear(now time.Time, ev Heard) {
 	if at.After(now) {
 		at = now
 	}
+	p.answered(at, ev.Frame)
 	if !p.validates(s) {
 		if p.cfg.Validate&ValidateFilter == 0 || ev.Frame.Kind != FrameAny {
 			s.heard(at)
@@ -114,7 +115,7 @@ func (c *ProbeConfig) Concerns(f Frame) bool {
 	them := func(a netip.Addr) bool {
 		return slices.ContainsFunc(c.Targets, func(t netip.Addr) bool { return t == a || t.Is6() && a.Is6() && SolicitedNode(t) == a })
 	}
-	us := func(a netip.Addr) bool { return a == allNodes || slices.Contains(c.Own, a) }
+	us := func(a netip.Addr) bool { return a == allNodes || a.IsUnspecified() || slices.Contains(c.Own, a) }
 	return f.Kind >= FrameRequest && (them(f.From) && us(f.To) || us(f.From) && them(f.To))
 }
 

@@ -94,6 +94,7 @@ type ProbeEffect struct {
 type Prober struct {
 	cfg       ProbeConfig
 	slaves    []probed // in the order of adding
+	targets   []Target // in the order configured
 	active    int      // 0: none
 	candidate int      // 0: none
 	next      time.Time
@@ -115,7 +116,11 @@ type probed struct {
 
 // NewProber returns a prober without slaves, of a bond that is down: it does
 // nothing before Opened.
-func NewProber(cfg ProbeConfig) *Prober { return &Prober{cfg: cfg} }
+func NewProber(cfg ProbeConfig) *Prober {
+	p := &Prober{cfg: cfg}
+	p.setTargets(cfg.Targets)
+	return p
+}
 
 // Step takes one event at time now, which never goes backwards, and appends
 // what it decides to out.
@@ -194,6 +199,7 @@ func (c *ProbeConfig) window(n int) time.Duration {
 
 func (p *Prober) configure(now time.Time, ev ProbeConfigure) {
 	p.cfg = ev.Config
+	p.setTargets(p.cfg.Targets)
 	for i := range p.slaves {
 		s := &p.slaves[i]
 		for a := range s.targetRx {

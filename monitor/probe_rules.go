@@ -169,5 +169,6 @@ func (p *Prober) send(now time.Time, s *probed) {
 		return
 	}
 	s.lastTx = now
+	p.asked(now)
 	p.out = append(p.out, ProbeEffect{Do: SendProbes, ID: s.id})
 }

@@ -87,7 +87,7 @@ func showModule(ctx context.Context, w io.Writer, c *control.Client) error {
 // showBond prints one screen: the verdict first, then the slaves, then what
 // went wrong.
 func showBond(w io.Writer, st *bond.State, now time.Time) {
-	fmt.Fprintf(w, "%s: %s, %s\n", st.Name, st.Mode, health(st))
+	fmt.Fprintf(w, "%s: %s, %s\n", st.Name, st.Mode, &st.Verdict)
 	if st.Active != "" {
 		fmt.Fprintf(w, "  active slave  %s for %s (%s), %d failovers\n", st.Active, ago(now, st.ActiveAt), st.ActiveWhy, st.Failovers)
 	}
@@ -180,29 +180,6 @@ func showDrops(w io.Writer, st *bond.State) {
 	if len(lines) > 0 {
 		fmt.Fprintf(w, "\n  dropped       %s\n", strings.Join(lines, ", "))
 	}
-}
-
-// health is the verdict in words.
-func health(st *bond.State) string {
-	up := 0
-	for _, s := range st.Slaves {
-		if s.MIIStatus == "UP" {
-			up++
-		}
-	}
-	switch {
-	case !st.Up:
-		return "administratively down"
-	case len(st.Slaves) == 0:
-		return "no slaves"
-	case up > 0 && st.AD != nil:
-		return healthAD(st)
-	case up == 0:
-		return fmt.Sprintf("FAILED: none of %d slaves is up", len(st.Slaves))
-	case up < len(st.Slaves):
-		return fmt.Sprintf("DEGRADED: %d of %d slaves up", up, len(st.Slaves))
-	}
-	return fmt.Sprintf("healthy: %d of %d slaves up", up, len(st.Slaves))
 }
 
 func datapath(st *bond.State) string {

@@ -11,31 +11,6 @@ import (
 	"github.com/tapbond/tapbond/lacp"
 )
 
-// healthAD is the verdict of a bond in 802.3ad with slaves: a link that is up
-// is worth nothing without a partner.
-func healthAD(st *bond.State) string {
-	carry, fallback := 0, false
-	for i := range st.Slaves {
-		s := &st.Slaves[i]
-		if s.Carries {
-			carry++
-		}
-		fallback = fallback || s.AD != nil && s.AD.Fallback
-	}
-	text := fmt.Sprintf("%d of %d slaves carry traffic", carry, len(st.Slaves))
-	switch {
-	case carry == 0:
-		return "FAILED: none of " + strings.TrimPrefix(text, "0 of ")
-	case fallback:
-		return "DEGRADED: no partner speaks LACP, " + text
-	case !st.Carrier:
-		return "FAILED: no carrier, though " + text + " (min_links " + st.Settings["min_links"] + ")"
-	case carry < len(st.Slaves):
-		return "DEGRADED: " + text
-	}
-	return "healthy: " + text
-}
-
 // showLAG draws the aggregators, and each port with both ends' view of it.
 func showLAG(w io.Writer, st *bond.State, now time.Time) {
 	fmt.Fprintf(w, "\n  LACP          we are system %s, %s\n", st.AD.System, manner(st))
