@@ -2,7 +2,10 @@ package bond
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
@@ -120,6 +123,23 @@ func (e *enslaving) reserve(name string) (link.Info, error) {
 	return info, nil
 }
 
+// driven refuses a NIC that another process of ours drives, which the lock of the
+// network namespace excludes unless an older program runs there, or a user without
+// rights holds it. Its filter must not be taken for one that a dead process left.
+func (e *enslaving) driven(info link.Info) error {
+	err := e.b.sys.Driven(info.Index)
+	if errors.Is(err, nic.ErrDriven) {
+		return &link.EnslaveError{
+			Bond: e.sit.Bond, Slave: info.Name, Errno: unix.EBUSY,
+			Message: "Device is in use and cannot be enslaved (" + err.Error() + ")",
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: (slave %s): %w", e.sit.Bond, info.Name, err)
+	}
+	return nil
+}
+
 // giveUp ends the claim of an enslave that failed and is undone.
 func (e *enslaving) giveUp() {
 	if e.claimed != 0 {
@@ -136,6 +156,9 @@ func (e *enslaving) prepare(info link.Info) error {
 		return fmt.Errorf("%s: (slave %s): %w", e.sit.Bond, info.Name, err)
 	}
 	if err := link.EnslaveChecks(info, e.sit); err != nil {
+		return err
+	}
+	if err := e.driven(info); err != nil {
 		return err
 	}
 	fail := func(what string, err error) error {

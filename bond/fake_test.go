@@ -257,6 +257,12 @@ func (f *fakeSystem) Shield(index int, seat Seat) (Shield, error) {
 	return &fakeShield{sys: f, index: index}, err
 }
 
+func (f *fakeSystem) Driven(index int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fail[fmt.Sprintf("driven %d", index)]
+}
+
 func (f *fakeSystem) Speed(index int) monitor.Speed {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -25,6 +25,8 @@ type System interface {
 	// Shield keeps the host's own stack from answering on a slave. With a seat
 	// its program does, and carries the slave's IP.
 	Shield(index int, seat Seat) (Shield, error)
+	// Driven returns nic.ErrDriven if another process of ours drives the NIC.
+	Driven(index int) error
 	// OpenLane opens the express lane on a bond's TAP.
 	OpenLane(index int) (Lane, error)
 	// Observed tells why a TAP's frames must pass the TAP, empty if nobody would

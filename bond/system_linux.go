@@ -85,6 +85,9 @@ func (l *Linux) Shield(index int, seat Seat) (Shield, error) {
 	return nic.Isolate(index)
 }
 
+// Driven implements System.
+func (l *Linux) Driven(index int) error { return nic.Driven(index) }
+
 // lane is an express lane with its hook.
 type lane struct {
 	*express.Lane

@@ -19,11 +19,13 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/labtest"
 )
 
 // serve runs a server without bonds in a directory of the test's own.
 func serve(t *testing.T) (dir string) {
 	t.Helper()
+	labtest.OwnNetns(t)
 	t.Setenv("TAPBOND_RUN", t.TempDir())
 	l, err := control.Listen("")
 	if err != nil {
@@ -69,7 +71,39 @@ func TestOneServerPerNamespace(t *testing.T) {
 	}
 }
 
+// A second server is refused although it would keep its files elsewhere, as one
+// in another container does, or because the first one's folder was removed.
+func TestOneServerWhateverTheFolder(t *testing.T) {
+	dir := serve(t)
+	refused := func(about, want string) {
+		t.Helper()
+		l, err := control.Listen("")
+		var busy *control.BusyError
+		if !errors.As(err, &busy) || !errors.Is(err, control.ErrBusy) {
+			if err == nil {
+				l.Close()
+			}
+			t.Fatalf("%s: %v", about, err)
+		}
+		if busy.PID != os.Getpid() || busy.Dir != dir || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v: %v", about, busy, err)
+		}
+		if _, err := os.Stat(busy.Own); about != "folder removed" && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %s is left: %v", about, busy.Own, err)
+		}
+	}
+	run := os.Getenv("TAPBOND_RUN")
+	t.Setenv("TAPBOND_RUN", t.TempDir())
+	refused("another folder", "keeps its files in "+dir)
+	t.Setenv("TAPBOND_RUN", run)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	refused("folder removed", "was removed")
+}
+
 func TestSocketOfAKilledServerIsReplaced(t *testing.T) {
+	labtest.OwnNetns(t)
 	t.Setenv("TAPBOND_RUN", t.TempDir())
 	if _, err := client(t).Bonds(t.Context()); !errors.Is(err, control.ErrNoServer) {
 		t.Errorf("without a server: %v", err)

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -12,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
-
-	"github.com/tapbond/tapbond/internal/lockfile"
 )
 
 // Limits of what clients may ask for, so that a slow or hostile one costs little.
@@ -25,14 +22,11 @@ const (
 	idleTimeout    = 30 * time.Second
 )
 
-// ErrBusy says that the namespace is served already.
-var ErrBusy = errors.New("another tapbond serves this network namespace")
-
 // Listener is the control socket of the namespace it was opened in.
 type Listener struct {
 	net.Listener
-	dir  string
-	lock *os.File
+	dir   string
+	locks *locks
 }
 
 // Listen opens the control socket of the caller's network namespace, root's and
@@ -46,26 +40,31 @@ func Listen(group string) (*Listener, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	lock, err := waitLock(dir)
+	held, err := takeLocks(dir)
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, socketName)
+	l, err := listenAt(filepath.Join(dir, socketName), group)
+	if err != nil {
+		held.Close()
+		return nil, err
+	}
+	return &Listener{Listener: netutil.LimitListener(peers{l}, maxConns), dir: dir, locks: held}, nil
+}
+
+func listenAt(path, group string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		lock.Close()
 		return nil, err
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		lock.Close()
 		return nil, err
 	}
 	if err := grant(path, group); err != nil {
 		l.Close()
-		lock.Close()
 		return nil, err
 	}
-	return &Listener{Listener: netutil.LimitListener(peers{l}, maxConns), dir: dir, lock: lock}, nil
+	return l, nil
 }
 
 // grant sets who may connect.
@@ -87,39 +86,13 @@ func grant(path, group string) error {
 // Dir is the directory of the namespace served.
 func (l *Listener) Dir() string { return l.dir }
 
-// dyingTime is how long a holder of the lock that doesn't answer is waited for:
-// a killed process takes a moment to be gone.
-const dyingTime = time.Second
-
-func waitLock(dir string) (*os.File, error) {
-	c, err := NewClient()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), dyingTime)
-	defer cancel()
-	for {
-		lock, err := lockfile.Take(filepath.Join(dir, "lock"))
-		if !errors.Is(err, lockfile.ErrHeld) {
-			return lock, err
-		}
-		if !errors.Is(c.Ping(ctx), ErrNoServer) {
-			return nil, ErrBusy
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ErrBusy
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
+// Warning says what an administrator should know although the socket is open, nil
+// if there is nothing.
+func (l *Listener) Warning() error { return l.locks.warning }
 
 // Close stops listening and removes what belongs to the socket.
 func (l *Listener) Close() error {
-	err := l.Listener.Close()
-	_ = os.Remove(filepath.Join(l.dir, "lock"))
-	_ = os.Remove(l.dir)
-	return errors.Join(err, l.lock.Close())
+	return errors.Join(l.Listener.Close(), l.locks.Close())
 }
 
 // httpServer wraps a handler in the limits.

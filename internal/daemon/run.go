@@ -65,6 +65,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer listener.Close()
+	if err := listener.Warning(); err != nil {
+		o.Log.Warn(err.Error())
+	}
 	sys, err := bond.NewSystem()
 	if err != nil {
 		return err

@@ -29,6 +29,17 @@ func NeedRoot(t testing.TB) {
 	}
 }
 
+// OwnNetns has the calling test go on in a fresh network namespace, lo down, which
+// ends with it. Goroutines that it starts run in the process's own namespace.
+func OwnNetns(t testing.TB) {
+	t.Helper()
+	NeedRoot(t)
+	runtime.LockOSThread() // for good: the thread ends with the test's goroutine
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatalf("unshare: %v", err)
+	}
+}
+
 // InNetns runs fn on an OS thread of its own in a fresh network namespace with
 // lo up. The thread ends with fn and the namespace with the last socket opened
 // in it. fn may use t.Fatal as usual. Goroutines started by fn run in the

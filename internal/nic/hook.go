@@ -85,8 +85,13 @@ func (h *Hook) attach() error {
 
 // left finds the filter of a process that is no more.
 func (h *Hook) left() bool {
-	for h.pref = firstPref; h.pref <= lastPref; h.pref++ {
-		if ok, err := h.Check(); ok && err == nil {
+	list, err := h.filters(h.parent)
+	if err != nil {
+		return false
+	}
+	for _, f := range list {
+		if a := f.Attrs(); a.Handle == hookHandle && f.Type() == "bpf" && a.Priority >= firstPref && a.Priority <= lastPref {
+			h.pref = a.Priority
 			return true
 		}
 	}
