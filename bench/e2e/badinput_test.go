@@ -50,7 +50,7 @@ func TestBadInput(t *testing.T) {
 		{"ip link del bond7", 1, `Cannot find device "bond7"`},
 		{"ip link show bond7", 1, `Device "bond7" does not exist.`},
 		{binary + " daemon", 1, tap + "another tapbond serves this network namespace"},
-		{binary + " run bond9", 1, tap + "another tapbond serves this network namespace"},
+		{binary + " run bond9", 1, tap + "another tapbond serves this network namespace; make the bond there: tapbond ip link add bond9 type bond"},
 		{binary + " cleanup", 1, tap + "a daemon serves this network namespace; `tapbond delete BOND` undoes a bond of it"},
 		{binary + " set bond0 miimon abc", 1, tap + "bond0: option miimon: invalid value (abc)"},
 		{binary + " set bond0 mimon 100", 1, tap + "option mimon: unknown option, did you mean miimon?"},

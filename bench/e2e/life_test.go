@@ -161,7 +161,7 @@ func TestAnswers(t *testing.T) {
 		{"set bond0 mode balance-rr", "bond0: option mode: unable to set because the bond device has slaves"},
 		{"set bond0 packets_per_slave 2", "bond0: option packets_per_slave: mode dependency failed, not supported in mode active-backup(1)"},
 		{"set bond0 num_grat_arp 7 miimon abc", "bond0: option miimon: invalid value (abc)"},
-		{"run bond1", "another tapbond serves this network namespace"},
+		{"run bond1", "another tapbond serves this network namespace; make the bond there: tapbond ip link add bond1 type bond"},
 	} {
 		out, err := b.tapbond(strings.Fields(tt.args)...)
 		if want := "tapbond: " + tt.want + "\n"; err == nil || out != want {
@@ -183,7 +183,7 @@ func TestRunRefuses(t *testing.T) {
 		{"run eth0", "eth0: file exists"},
 		{"run bond0 mode 7", "bond0: option mode: invalid value (7)"},
 		{"run a-name-much-too-long", "tap: invalid interface name (a-name-much-too-long): invalid argument"},
-		{"show", "no tapbond runs in this network namespace"},
+		{"show bond0", "bond bond0 does not exist: no bonds in this network namespace; make it: tapbond ip link add bond0 type bond"},
 	} {
 		out, err := b.tapbond(strings.Fields(tt.args)...)
 		if last := out[strings.LastIndex(strings.TrimSuffix(out, "\n"), "\n")+1:]; err == nil || last != "tapbond: "+tt.want+"\n" {

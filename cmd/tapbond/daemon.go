@@ -142,6 +142,9 @@ func cleanupCmd() *cobra.Command {
 				return err
 			}
 			l, err := control.Listen("")
+			if isHung(err) {
+				return fmt.Errorf("%w; or end it with kill -9 and run `tapbond cleanup` again", err)
+			}
 			if errors.Is(err, control.ErrBusy) {
 				return errors.New("a daemon serves this network namespace; `tapbond delete BOND` undoes a bond of it")
 			}

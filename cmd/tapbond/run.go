@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/daemon"
 )
 
@@ -35,7 +37,12 @@ found, but down. If an earlier run was killed, its bond is taken over.`,
 			if r.options, r.slaves, err = runWords(args[1:]); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), daemon.Options{Keep: keep, Setup: r.setup}, &logs)
+			err = serve(cmd.Context(), daemon.Options{Keep: keep, Setup: r.setup}, &logs)
+			var elsewhere *control.BusyError
+			if errors.Is(err, control.ErrBusy) && !isHung(err) && !errors.As(err, &elsewhere) {
+				err = fmt.Errorf("%w; make the bond there: tapbond ip link add %s type bond", err, r.name)
+			}
+			return err
 		},
 	}
 	logs.add(cmd)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -17,7 +18,6 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
-	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/policy"
 )
@@ -29,18 +29,12 @@ func showCmd() *cobra.Command {
 		Short: "show the bonds of this network namespace: healthy? what carries traffic? since when and why?",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := daemon.Connect(cmd.Context())
-			if err != nil {
-				return err
+			name := strings.Join(args, "")
+			c, states, err := states(cmd.Context(), name)
+			if isHung(err) && !asJSON {
+				showRecords(cmd.OutOrStdout(), name, time.Now())
 			}
-			var states []bond.State
-			if len(args) == 1 {
-				st, err := c.Bond(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				states = []bond.State{st}
-			} else if states, err = c.Bonds(cmd.Context()); err != nil {
+			if err != nil {
 				return err
 			}
 			if asJSON {
@@ -67,7 +61,11 @@ func showCmd() *cobra.Command {
 // showModule tells of the module where there is no bond.
 func showModule(ctx context.Context, w io.Writer, c *control.Client) error {
 	m, err := c.Module(ctx)
-	if err != nil || !m.Loaded {
+	if err == nil && !m.Loaded || errors.Is(err, control.ErrNoServer) {
+		_, err = fmt.Fprintln(w, "no bonds in this network namespace")
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	line := "no bonds; the module is loaded, bonds begin with"

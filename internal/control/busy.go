@@ -36,6 +36,10 @@ func (e *BusyError) Error() string {
 // Unwrap returns ErrBusy.
 func (e *BusyError) Unwrap() error { return ErrBusy }
 
+// dyingTime is how long a holder that doesn't answer is waited for: a killed process
+// takes a moment to be gone.
+const dyingTime = time.Second
+
 // waitNamespace takes the lock of the network namespace, which excludes daemons
 // that keep their files elsewhere, too. A holder is waited for as long as a killed
 // process may take to be gone. warning says that the lock could not be had because

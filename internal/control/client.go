@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/tapbond/tapbond/bond"
@@ -19,13 +20,21 @@ import (
 )
 
 // ErrNoServer says that nothing serves the network namespace.
-var ErrNoServer = errors.New("no tapbond runs in this network namespace")
+var ErrNoServer = errors.New("no bonds in this network namespace")
 
 // Client talks to the server of the namespace it was made in.
 type Client struct {
 	dir  string
 	http *http.Client
+	pid  atomic.Int64 // of the server that was connected to last
+
+	patience patience
 }
+
+const (
+	pingPath   = "/v1/ping"
+	eventsPath = "/v1/events"
+)
 
 // NewClient returns a Client; it does not connect yet.
 func NewClient() (*Client, error) {
@@ -33,13 +42,30 @@ func NewClient() (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, socketName)
-	return &Client{dir: dir, http: &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", path)
-		},
-	}}}, nil
+	c := &Client{dir: dir, patience: usualPatience}
+	c.http = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
+	}}
+	return c, nil
+}
+
+// dial connects to the server, unless it is stopped.
+func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", filepath.Join(c.dir, socketName))
+	if errors.Is(err, syscall.EAGAIN) { // its queue is full: it accepts no more
+		return nil, c.hung(0)
+	}
+	u, ok := conn.(*net.UnixConn)
+	if err != nil || !ok {
+		return conn, err
+	}
+	c.pid.Store(int64(peerOf(u).pid))
+	if err := refuseStopped(u); err != nil {
+		u.Close()
+		return nil, err
+	}
+	return u, nil
 }
 
 // Dir is the directory of the namespace the client was made in.
@@ -58,7 +84,7 @@ func (c *Client) ServerPID() int {
 // Ping tells whether a server answers: ErrNoServer if there is none, or one
 // that is dying.
 func (c *Client) Ping(ctx context.Context) error {
-	return c.do(ctx, http.MethodGet, "/v1/ping", nil, nil)
+	return c.do(ctx, http.MethodGet, pingPath, nil, nil)
 }
 
 // Bonds returns the state of every bond.
@@ -148,9 +174,9 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 // Events calls each for the events that are kept, or, to follow, for every one
 // from now on until ctx ends, each fails, or the server goes.
 func (c *Client) Events(ctx context.Context, follow bool, each func(bond.Event) error) error {
-	path := "/v1/events?since=0&follow=false"
+	path := eventsPath + "?since=0&follow=false"
 	if follow {
-		path = "/v1/events"
+		path = eventsPath
 	}
 	resp, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
@@ -196,15 +222,20 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 
 // send returns an answer that says yes; the caller closes its body.
 func (c *Client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	ctx, stop := c.limit(ctx, method, path)
 	req, err := http.NewRequestWithContext(ctx, method, "http://tapbond"+path, body)
 	if err != nil {
+		stop()
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
-	switch {
-	case err != nil:
+	if err != nil {
+		err = because(ctx, err)
+		stop()
 		return nil, unreachable(err)
-	case resp.StatusCode < 300:
+	}
+	resp.Body = &limitedBody{resp.Body, ctx, stop}
+	if resp.StatusCode < 300 {
 		return resp, nil
 	}
 	defer resp.Body.Close()
@@ -223,6 +254,10 @@ func unreachable(err error) error {
 		if errors.Is(err, gone) {
 			return ErrNoServer
 		}
+	}
+	var hung *HungError
+	if errors.As(err, &hung) {
+		return hung
 	}
 	if errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("control socket: %w (root may, and the group given to `tapbond daemon --group`)", os.ErrPermission)

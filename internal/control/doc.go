@@ -5,5 +5,7 @@
 //	listen.go  one server per namespace, its limits
 //	server.go  requests -> engine -> answers
 //	module.go  those of the module, on both sides
+//	handover.go an idle or ending server gives its place to another
 //	client.go  the same from the other side
+//	patience.go hung.go how long a client waits, and for whom it does not
 package control

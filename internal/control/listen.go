@@ -37,9 +37,6 @@ func Listen(group string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
 	held, err := takeLocks(dir)
 	if err != nil {
 		return nil, err

@@ -1,11 +1,9 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/tapbond/tapbond/internal/lockfile"
 )
@@ -39,31 +37,4 @@ func (l *locks) Close() error {
 		err = l.ns.Close()
 	}
 	return errors.Join(err, l.file.Close())
-}
-
-// dyingTime is how long a holder of the lock that doesn't answer is waited for:
-// a killed process takes a moment to be gone.
-const dyingTime = time.Second
-
-func waitLock(dir string) (*os.File, error) {
-	c, err := NewClient()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), dyingTime)
-	defer cancel()
-	for {
-		lock, err := lockfile.Take(filepath.Join(dir, "lock"))
-		if !errors.Is(err, lockfile.ErrHeld) {
-			return lock, err
-		}
-		if !errors.Is(c.Ping(ctx), ErrNoServer) {
-			return nil, ErrBusy
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ErrBusy
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }

@@ -22,6 +22,9 @@ const answerTimeout = 10 * time.Second
 type Server struct {
 	engine *bond.Engine
 	log    *slog.Logger
+	// HandOver ends an idle server so that another one can take its place. It
+	// reports false if there is something to serve; nil refuses always.
+	HandOver func() bool
 }
 
 // NewServer returns a Server for an engine. Who changes something is logged.
@@ -69,6 +72,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/sync", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, s.engine.Sync(r.Context()))
 	})
+	mux.HandleFunc("POST /v1/handover", s.handOver)
 	mux.HandleFunc("GET /v1/events", s.events)
 	s.moduleRoutes(mux)
 	return mux

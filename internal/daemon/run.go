@@ -104,7 +104,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer stop()
 	failed := make(chan error, 2)
 	go func() { failed <- engine.Run(runCtx, sys.Events()) }()
-	go func() { failed <- control.NewServer(engine, o.Log).Serve(runCtx, listener) }()
+	server := control.NewServer(engine, o.Log)
+	handed := make(chan struct{})
+	if o.Transient {
+		server.HandOver = handOver(engine, handed)
+	}
+	go func() { failed <- server.Serve(runCtx, listener) }()
 
 	keep := false
 	defer func() {
@@ -142,6 +147,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		select {
 		case <-ctx.Done():
 			return end()
+		case <-handed:
+			return nil
 		case <-own:
 			return fmt.Errorf("%s was deleted", name)
 		case err := <-failed:
@@ -162,5 +169,17 @@ func Run(ctx context.Context, o Options) (err error) {
 		case time.Since(idle) > idleTime && engine.Retire():
 			return nil
 		}
+	}
+}
+
+// handOver returns what retires an engine that is idle and then closes done.
+func handOver(engine *bond.Engine, done chan struct{}) func() bool {
+	var once sync.Once
+	return func() bool {
+		if !engine.Retire() {
+			return false
+		}
+		once.Do(func() { close(done) })
+		return true
 	}
 }

@@ -26,13 +26,19 @@ const readyVar = "TAPBOND_READY_FD"
 const startTimeout = 10 * time.Second
 
 // Connect returns a client of the daemon of the namespace the calling thread is
-// in. One that ended without undoing its bonds is started again first.
+// in. One that ended without undoing its bonds is started again first, and one that
+// does not answer is a HungError.
 func Connect(ctx context.Context) (*control.Client, error) {
 	c, err := control.NewClient()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Ping(ctx); errors.Is(err, control.ErrNoServer) && statefile.Exists(c.Dir()) {
+	err = c.Ping(ctx)
+	var hung *control.HungError
+	switch {
+	case errors.As(err, &hung):
+		return nil, err // no use in asking it for more
+	case errors.Is(err, control.ErrNoServer) && statefile.Exists(c.Dir()):
 		if err := Start(ctx); err != nil {
 			return nil, err
 		}
@@ -132,7 +138,7 @@ func startSession(ctx context.Context) error {
 	said, err := io.ReadAll(io.LimitReader(r, 4096))
 	text := strings.TrimSpace(string(said))
 	switch {
-	case text == readyWord, text == control.ErrBusy.Error():
+	case text == readyWord, strings.HasPrefix(text, control.ErrBusy.Error()):
 		return nil
 	case text != "":
 		return errors.New(text)

@@ -28,7 +28,10 @@ func (s *Shell) enter(ctx context.Context, name string, args []string) (leave fu
 		runtime.UnlockOSThread()
 		return nil, s.real(ctx, args...)
 	}
+	hung := s.hung
+	s.hung = nil
 	return func() {
+		s.hung = hung
 		if netns.Set(here) == nil {
 			runtime.UnlockOSThread() // else the thread ends with the goroutine
 		}

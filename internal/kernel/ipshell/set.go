@@ -18,6 +18,10 @@ func (s *Shell) set(ctx context.Context, words, whole []string) int {
 		return s.refused(err)
 	}
 	r, ok := parse(words)
+	if ok && p.hung != nil && s.needs(ctx, &r) {
+		s.complain("tapbond ip: %s: nothing was changed: only the daemon can do this", r.dev)
+		return exitKernel
+	}
 	if !ok || !s.concerns(p, &r) {
 		return s.settled(ctx, p, s.real(ctx, whole...))
 	}

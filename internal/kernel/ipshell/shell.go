@@ -33,6 +33,8 @@ type Shell struct {
 	Connect func(ctx context.Context) (Client, error)
 	// Start starts a daemon there.
 	Start func(ctx context.Context) error
+
+	hung *control.HungError // of the namespace the thread is in; nil: it answers
 }
 
 // Exit statuses, as ip's.
@@ -133,16 +135,18 @@ func (s *Shell) refused(err error) int {
 type picture struct {
 	client Client
 	bonds  []bond.State
+	hung   *control.HungError // the daemon does not answer: nothing is known
 }
 
-// look asks the daemon; where none serves the picture is empty.
-func (s *Shell) look(ctx context.Context) (*picture, error) {
+// askDaemon asks the daemon, which limited bounds; where none serves the picture
+// is empty.
+func (s *Shell) askDaemon(ctx, limited context.Context) (*picture, error) {
 	c, err := s.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p := &picture{client: c}
-	p.bonds, err = c.Bonds(ctx)
+	p.bonds, err = c.Bonds(limited)
 	if errors.Is(err, control.ErrNoServer) || errors.Is(err, os.ErrPermission) {
 		return &picture{}, nil // as on a kernel that has no bonds
 	}

@@ -21,6 +21,9 @@ func (s *Shell) xstats(ctx context.Context, g *globals, words, whole []string) i
 	if err != nil {
 		return s.refused(err)
 	}
+	if ours && p.hung != nil {
+		return s.refused(p.hung)
+	}
 	if !ours || len(p.bonds) == 0 {
 		return s.real(ctx, whole...)
 	}
