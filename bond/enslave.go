@@ -151,8 +151,7 @@ func (e *enslaving) giveUp() {
 // leaves in undo how to take it back.
 func (e *enslaving) prepare(info link.Info) error {
 	b := e.b
-	var err error
-	if e.sit.Stacked, err = b.stacked(info.Index); err != nil {
+	if err := e.relate(info.Index); err != nil {
 		return fmt.Errorf("%s: (slave %s): %w", e.sit.Bond, info.Name, err)
 	}
 	if err := link.EnslaveChecks(info, e.sit); err != nil {
@@ -351,19 +350,6 @@ func enslaveText(backup bool, l monitor.Link) string {
 		return text + " interface with a down link"
 	}
 	return text + " interface with an up link"
-}
-
-// stacked: a device that sits on the interface takes its frames (the kernel:
-// its receive handler is in use).
-func (b *Bond) stacked(index int) (bool, error) {
-	ups, err := b.sys.Uppers(index)
-	for _, u := range ups {
-		switch u.Kind {
-		case "macvlan", "macvtap", "ipvlan", "ipvtap":
-			return true, err
-		}
-	}
-	return false, err
 }
 
 // takeSlot returns the lowest free slot.

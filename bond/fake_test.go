@@ -14,6 +14,7 @@ import (
 
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/internal/relations"
 	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
@@ -175,6 +176,34 @@ func (f *fakeSystem) Uppers(int) ([]link.Upper, error) {
 	defer f.mu.Unlock()
 	return slices.Clone(f.uppers), nil
 }
+
+// Relations has the links, and what is put on the bond.
+func (f *fakeSystem) Relations() (*relations.Map, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var devices []relations.Device
+	add := func(l link.Info, tags []link.Tag) {
+		d := relations.Device{ID: relations.Local(l.Index), Name: l.Name, Kind: l.Kind, MAC: l.MAC, Up: l.Up}
+		if l.ParentIndex != 0 {
+			d.Link = relations.Local(l.ParentIndex)
+		}
+		if l.MasterIndex != 0 {
+			d.Master = relations.Local(l.MasterIndex)
+		}
+		if n := len(tags); n > 0 {
+			d.Tag = tags[n-1]
+		}
+		devices = append(devices, d)
+	}
+	for _, index := range slices.Sorted(maps.Keys(f.links)) {
+		add(*f.links[index], nil)
+	}
+	for _, u := range f.uppers {
+		add(u.Info, u.Tags)
+	}
+	return relations.New(devices), nil
+}
+
 func (f *fakeSystem) IPv6Router(string) bool { return false }
 
 func (f *fakeSystem) Groups(index int) (link.Groups, error) {

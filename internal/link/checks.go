@@ -41,8 +41,10 @@ type Situation struct {
 	BondIndex int
 	// InUse: the interface is a slave, or the TAP, of a bond of ours.
 	InUse func(index int) bool
-	// Stacked: macvlan or the like sits on the interface and takes its frames.
-	Stacked bool
+	// Claimed: another device receives the interface's frames (a macvlan on it).
+	Claimed bool
+	// Loop: the interface is stacked on the bond, at some depth.
+	Loop bool
 }
 
 // EnslaveChecks answers whether a link may become a slave: the kernel's checks,
@@ -56,12 +58,14 @@ func EnslaveChecks(i Info, sit Situation) error {
 		return no(unix.EPERM, "Device type (master device) cannot be enslaved")
 	case i.Index == sit.BondIndex:
 		return no(unix.EPERM, "Cannot enslave bond to itself.")
-	case i.MasterIndex != 0, i.Slave, sit.InUse(i.Index), sit.Stacked:
+	case i.MasterIndex != 0, i.Slave, sit.InUse(i.Index), sit.Claimed:
 		return no(unix.EBUSY, "Device is in use and cannot be enslaved")
 	case i.Up:
 		return no(unix.EPERM, "Device can not be enslaved while up")
 	case i.Type != unix.ARPHRD_ETHER, i.MAC == [6]byte{}:
 		return no(unix.EINVAL, "Device type is different from other slaves")
+	case sit.Loop:
+		return no(unix.EBUSY, "Device is stacked on the bond and would receive its own frames")
 	}
 	return nil
 }

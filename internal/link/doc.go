@@ -3,10 +3,12 @@
 // become a slave. Its calls may wait for the kernel's RTNL lock, so they run
 // beside the bond's control goroutine.
 //
-//	link.go     Info, Host
-//	linux.go    Host over netlink
-//	save.go     a slave's NIC before and after
-//	checks.go   may this link become a slave? (pure)
-//	groups.go   multicast groups joined on a link
-//	lists.go    address lists of a link, devices stacked on it
+//	link.go       Info, Host
+//	linux.go      Host over netlink
+//	save.go       a slave's NIC before and after
+//	checks.go     may this link become a slave? (pure)
+//	groups.go     multicast groups joined on a link
+//	lists.go      address lists of a link
+//	relations.go  how the devices depend on each other
+//	netns.go      devices of other namespaces
 package link

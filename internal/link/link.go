@@ -3,6 +3,8 @@ package link
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/tapbond/tapbond/internal/relations"
 )
 
 // Info is what there is to know of a link.
@@ -49,8 +51,12 @@ type Host interface {
 	PrepareSlave(index int) error
 	// AddressLists are the addresses the link receives beside its own.
 	AddressLists(index int) (unicast, multicast [][6]byte, err error)
-	// Uppers are the devices stacked on a link, at any depth, nearest first.
+	// Uppers are the devices of this namespace that send through a link with an
+	// Ethernet header of their own, at any depth, nearest first (relations.Speakers).
 	Uppers(index int) ([]Upper, error)
+	// Relations reads how all devices depend on each other, with those of other
+	// namespaces as far as they can be reached from here.
+	Relations() (*relations.Map, error)
 	// Addresses are the IP addresses of a link that are in use (not tentative,
 	// no duplicates), in the kernel's order.
 	Addresses(index int) ([]netip.Prefix, error)
@@ -64,18 +70,15 @@ type Host interface {
 	IPv6Router(name string) bool
 }
 
-// Upper is a device stacked on another one.
+// Upper is a device that sends through another one.
 type Upper struct {
 	Info
-	// Tags it adds to what it sends, outermost first.
+	// Tags are on what it sends, outermost first.
 	Tags []Tag
 }
 
 // Tag is a VLAN tag.
-type Tag struct {
-	TPID uint16 // 0x8100 or 0x88a8
-	VID  uint16
-}
+type Tag = relations.Tag
 
 // MACString is the usual form of an address.
 func MACString(m [6]byte) string {

@@ -22,8 +22,8 @@ func TestEnslaveChecks(t *testing.T) {
 	free := link.Situation{Bond: "bond0", BondIndex: 9, InUse: func(int) bool { return false }}
 	used := free
 	used.InUse = func(int) bool { return true }
-	stacked := free
-	stacked.Stacked = true
+	stacked, loop := free, free
+	stacked.Claimed, loop.Loop = true, true
 	tests := []struct {
 		name  string
 		info  link.Info
@@ -39,6 +39,8 @@ func TestEnslaveChecks(t *testing.T) {
 		{"under a macvlan", nic, stacked, unix.EBUSY, "Device is in use and cannot be enslaved"},
 		{"up", with(func(i *link.Info) { i.Up = true }), free, unix.EPERM, "Device can not be enslaved while up"},
 		{"lo, up", with(func(i *link.Info) { i.Up, i.Type = true, unix.ARPHRD_LOOPBACK }), free, unix.EPERM, "Device can not be enslaved while up"},
+		{"on the bond", nic, loop, unix.EBUSY, "Device is stacked on the bond and would receive its own frames"},
+		{"on the bond and up", with(func(i *link.Info) { i.Up = true }), loop, unix.EPERM, "Device can not be enslaved while up"},
 		{"not Ethernet", with(func(i *link.Info) { i.Type = unix.ARPHRD_LOOPBACK }), free, unix.EINVAL, "Device type is different from other slaves"},
 	}
 	for _, tt := range tests {
@@ -188,6 +190,10 @@ func TestListsAndUppers(t *testing.T) {
 		vb, err := netlink.LinkByName("vb")
 		must(t, err)
 		must(t, netlink.LinkSetMaster(vb, br))
+		if ups, err = l.Uppers(vb.Attrs().Index); err != nil || len(ups) != 0 {
+			t.Errorf("uppers, a bridge that is down: %+v, %v", ups, err)
+		}
+		must(t, l.SetUp(br.Attrs().Index))
 		if ups, err = l.Uppers(vb.Attrs().Index); err != nil || len(ups) != 1 || ups[0].Name != "br0" {
 			t.Errorf("uppers of a bridge's port: %+v, %v", ups, err)
 		}
