@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,21 +25,6 @@ func main() {
 	os.Exit(ended(rootCmd().ExecuteContext(ctx)))
 }
 
-// ended tells of an error, unless the user knows of it, and returns the status
-// to exit with.
-func ended(err error) int {
-	if err == nil {
-		return 0
-	}
-	if !errors.Is(err, errSaid) {
-		fmt.Fprintln(os.Stderr, "tapbond:", err)
-	}
-	return 1
-}
-
-// errSaid ends a command that has told the user what went wrong itself.
-var errSaid = errors.New("")
-
 func rootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tapbond",
@@ -50,7 +33,7 @@ func rootCmd() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), ifenslaveCmd(), linksCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
+	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), checkCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), ifenslaveCmd(), linksCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
 	root.AddCommand(upCmd(), ifupCmd(), ifdownCmd())
 	root.AddCommand(moduleCmds()...)
 	return root
