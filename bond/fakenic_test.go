@@ -183,7 +183,7 @@ func (f *fakeSystem) cross(index int, frame []byte) {
 		return
 	}
 	if control != nil {
-		control.arrive(frame, false)
+		control.arrive(frame)
 	}
 	if port != nil {
 		port.arrive(frame)
@@ -201,6 +201,7 @@ func (p *fakePort) arrive(frame []byte) {
 type nicFrame struct {
 	b      []byte
 	tagged bool
+	tci    uint16
 }
 
 type fakeControl struct {
@@ -232,23 +233,35 @@ func (c *fakeControl) Send(frame []byte) error {
 }
 
 // arrive has the control socket receive a frame if its filter lets it through.
-func (c *fakeControl) arrive(frame []byte, tagged bool) {
+// As the kernel does, it takes the outer tag off.
+func (c *fakeControl) arrive(frame []byte) {
+	got := nicFrame{b: slices.Clone(frame)}
+	if isTag(frame[12:]) {
+		got.tagged, got.tci = true, binary.BigEndian.Uint16(frame[14:])
+		got.b = slices.Delete(got.b, 12, 16)
+	}
 	c.mu.Lock()
-	wanted := slices.Contains(c.filter.EtherTypes, binary.BigEndian.Uint16(frame[12:]))
+	f := c.filter
 	c.mu.Unlock()
-	if !wanted {
+	at := 12
+	for f.Tags && at < 20 && isTag(got.b[at:]) {
+		at += 4
+	}
+	if !slices.Contains(f.EtherTypes, binary.BigEndian.Uint16(got.b[at:])) {
 		return
 	}
 	select {
-	case c.in <- nicFrame{slices.Clone(frame), tagged}:
+	case c.in <- got:
 	default:
 	}
 }
 
+func isTag(b []byte) bool { return b[0] == 0x81 && b[1] == 0 || b[0] == 0x88 && b[1] == 0xa8 }
+
 func (c *fakeControl) Receive(buf []byte) (nic.Received, error) {
 	select {
 	case f := <-c.in:
-		return nic.Received{N: copy(buf, f.b), Tagged: f.tagged}, nil
+		return nic.Received{N: copy(buf, f.b), Tagged: f.tagged, TCI: f.tci}, nil
 	case <-c.closed:
 		return nic.Received{}, os.ErrClosed
 	}

@@ -46,6 +46,7 @@ func (b *Bond) lacpConfig() lacp.Config {
 		MaxLinks:          int(v.MaxLinks),
 		Fallback:          lacp.Fallback(v.LACPFallback),
 		FallbackDelay:     ms(uint64(v.LACPFallbackDelay)),
+		SelectHold:        ms(uint64(v.ADSelectHold)),
 	}
 	if c.System.MAC == (lacp.MAC{}) {
 		c.System.MAC = b.mac

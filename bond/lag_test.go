@@ -3,6 +3,7 @@ package bond
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -152,8 +153,10 @@ func TestLAGCarriesOnPortsThatDistribute(t *testing.T) {
 		expect(t, "received", a.receive("eth0", toBond) && a.receive("eth1", flooded), true)
 		expect(t, "BPDU", a.receive("eth0", bpdu), true)
 		expect(t, "slow frame", a.receive("eth0", slowProto), false)
-		tagged := frameOf("01 80 c2 00 00 02 02 00 00 00 00 aa 81 00 00 07 88 09 01")
-		expect(t, "tagged slow frame", a.receive("eth0", tagged), false)
+		for _, tags := range []string{"81 00 00 07", "81 00 00 00", "88 a8 00 00 81 00 00 07"} {
+			tagged := frameOf("02 00 00 00 00 00 02 00 00 00 00 aa " + tags + " 88 09 01")
+			expect(t, "slow frame behind "+tags, a.receive("eth0", tagged), false)
+		}
 
 		n := len(b.pdus(first[0]))
 		a.sys.plug(first[0], false)
@@ -349,13 +352,26 @@ func TestMarkerComesBehindTheData(t *testing.T) {
 			}
 			return n
 		}
-		control.arrive(frame, false)
-		synctest.Wait()
-		expect(t, "answered before the data has passed", answers(), 0)
-		port.arrive(frame)
-		synctest.Wait()
-		expect(t, "answered", answers(), 1)
-		expect(t, "counted once", a.slave("eth0").AD.Counters.MarkerPDUsRx, 1)
+		for i, tags := range []string{"", "\x81\x00\xe0\x00", "\x88\xa8\x00\x00\x81\x00\x00\x00"} {
+			f := slices.Insert(slices.Clone(frame), 12, []byte(tags)...)
+			tags = fmt.Sprintf("tags %x", tags)
+			control.arrive(f)
+			synctest.Wait()
+			expect(t, tags+" answered before the data has passed", answers(), i)
+			port.arrive(f)
+			synctest.Wait()
+			expect(t, tags+" answered", answers(), i+1)
+			expect(t, tags+" counted once", a.slave("eth0").AD.Counters.MarkerPDUsRx, uint64(i+1))
+		}
+		for i, tags := range []string{"\x81\x00\x00\x05", "\x81\x00\x00\x00\x81\x00\x00\x05"} {
+			f := slices.Insert(slices.Clone(frame), 12, []byte(tags)...)
+			tags = fmt.Sprintf("tags %x", tags)
+			control.arrive(f)
+			port.arrive(f)
+			synctest.Wait()
+			expect(t, tags+" answered", answers(), 3)
+			expect(t, tags+" counted", a.slave("eth0").AD.Illegal["tagged"], uint64(i+1))
+		}
 	})
 }
 

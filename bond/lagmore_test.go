@@ -202,3 +202,17 @@ func TestLAGReleaseWaitsForItsGoodbye(t *testing.T) {
 		expect(t, "heard", b.slave("eth1").Carries, false)
 	})
 }
+
+// The bond's option is what LACP holds the active aggregator by.
+func TestLAGSelectHold(t *testing.T) {
+	back(t, "lacp_rate fast", "lacp_rate fast", two, func(a, b *rig) {
+		up(a, b)
+		if err := a.set("ad_select_hold 1999"); err == nil {
+			t.Error("less than two seconds was taken")
+		}
+		expect(t, "default", a.state().Settings["ad_select_hold"], "2000")
+		expect(t, "as LACP has it", a.b.lag.machine.State(a.b.now()).Config.SelectHold, 2*time.Second)
+		a.must(a.set("ad_select_hold 9000"))
+		expect(t, "as LACP has it", a.b.lag.machine.State(a.b.now()).Config.SelectHold, 9*time.Second)
+	})
+}

@@ -54,7 +54,7 @@ func (b *Bond) openSlow(s *slave) error {
 	if b.lag == nil {
 		return nil
 	}
-	if err := s.control.SetFilter(nic.Filter{EtherTypes: []uint16{etherSlow}}); err != nil {
+	if err := s.control.SetFilter(nic.Filter{EtherTypes: []uint16{etherSlow}, Tags: true}); err != nil {
 		return err
 	}
 	return s.control.JoinGroup(lacp.SlowProtocols)

@@ -126,7 +126,7 @@ func receive(s *snapshot, rule rxRule, b []byte) policy.Reason {
 	if len(b) < ethHeader {
 		return policy.RxRunt
 	}
-	if s.takeSlow && isSlow(b) {
+	if s.takeSlow && lacp.IsSlow(b) {
 		return policy.RxSlowProto
 	}
 	switch rule {
@@ -153,14 +153,6 @@ func receive(s *snapshot, rule rxRule, b []byte) policy.Reason {
 		return policy.RxOwnSource
 	}
 	return policy.None
-}
-
-// isSlow: a Slow Protocols frame, be it tagged, which none may be.
-func isSlow(b []byte) bool {
-	if b[12] == 0x81 && b[13] == 0x00 || b[12] == 0x88 && b[13] == 0xa8 {
-		return len(b) >= ethHeader+4 && b[16] == 0x88 && b[17] == 0x09
-	}
-	return b[12] == 0x88 && b[13] == 0x09
 }
 
 // linkLocal: 01:80:c2:00:00:0X, never forwarded by a bridge.

@@ -8,17 +8,20 @@ import (
 )
 
 // slowMax is how much of a Slow Protocols frame is kept: what LACP reads.
-const slowMax = lacp.FrameLen
+const slowMax = lacp.MaxFrameLen
 
 // slowBacklog is how many frames of a slave may wait for the control goroutine.
 // Beyond, the oldest go: what counts is what the partner says now.
 const slowBacklog = 256
 
+// vlanID is the part of a VLAN tag that names the VLAN.
+const vlanID = 0xfff
+
 // slowFrame is one frame, cut to what is read of it.
 type slowFrame struct {
 	data   [slowMax]byte
 	n      int
-	tagged bool
+	inVLAN bool
 }
 
 // slowInbox takes a slave's Slow Protocols frames to the control goroutine: in
@@ -37,7 +40,7 @@ type slowInbox struct {
 func newSlowInbox(wake func()) *slowInbox { return &slowInbox{wake: wake} }
 
 // put copies a frame in.
-func (i *slowInbox) put(b []byte, tagged bool) {
+func (i *slowInbox) put(b []byte, inVLAN bool) {
 	i.mu.Lock()
 	if i.frames == nil {
 		i.frames = make([]slowFrame, slowBacklog)
@@ -48,7 +51,7 @@ func (i *slowInbox) put(b []byte, tagged bool) {
 		i.dropped++
 	}
 	f := &i.frames[(i.first+i.n)%len(i.frames)]
-	f.n, f.tagged = copy(f.data[:], b), tagged
+	f.n, f.inVLAN = copy(f.data[:], b), inVLAN
 	i.n++
 	wake := !i.woken
 	i.woken = true
@@ -101,8 +104,10 @@ func (b *Bond) runSlow(s *slave) {
 			}
 			start, n = b.now(), 0
 		}
-		if got.Tagged || !lacp.IsMarker(buf[:got.N]) {
-			s.slow.put(buf[:got.N], got.Tagged)
+		// A priority tag has VLAN 0 and is none.
+		inVLAN := got.Tagged && got.TCI&vlanID != 0
+		if inVLAN || !lacp.IsMarker(buf[:got.N]) {
+			s.slow.put(buf[:got.N], inVLAN)
 		}
 	}
 }
@@ -115,6 +120,6 @@ func (b *Bond) hear(s *slave) {
 	}
 	for i := range b.heard {
 		f := &b.heard[i]
-		b.stepLACP(lacp.Frame{Port: lacp.PortID(s.id), Data: f.data[:f.n], Tagged: f.tagged})
+		b.stepLACP(lacp.Frame{Port: lacp.PortID(s.id), Data: f.data[:f.n], InVLAN: f.inVLAN})
 	}
 }

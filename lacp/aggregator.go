@@ -1,6 +1,9 @@
 package lacp
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // aggregator is one group of ports. It exists while it has ports.
 type aggregator struct {
@@ -30,6 +33,33 @@ func (m *Machine) aggregator(id int) *aggregator {
 	return nil
 }
 
+// minSelectHold is the least time that the active aggregator keeps its role while
+// its partner is out of sync: a partner that reboots a control plane, or changes a
+// setting, says so for a moment.
+const minSelectHold = 2 * time.Second
+
+// heldUntil is when the active aggregator's hold on its role ends, if its partner
+// isn't in sync by then. A partner that is silent has lost it when it fell silent.
+func (m *Machine) heldUntil() time.Time {
+	var last time.Time
+	if m.active == nil || !m.active.formed() {
+		return last
+	}
+	for _, p := range m.active.ports {
+		if m.enabled(p) && !p.leaving && p.outOfSync.After(last) {
+			last = p.outOfSync
+		}
+	}
+	if last.IsZero() {
+		return last
+	}
+	return last.Add(max(m.cfg.SelectHold, minSelectHold))
+}
+
+// holds reports whether a is the active aggregator and keeps its role for the
+// moment.
+func (m *Machine) holds(a *aggregator) bool { return a == m.active && m.now.Before(m.heldUntil()) }
+
 // worth is what ad_select compares, of the ports with link.
 type worth struct {
 	links     int
@@ -55,7 +85,7 @@ func (m *Machine) worth(a *aggregator) worth {
 // chooseActive is the driver's choice of the active aggregator; it reports
 // whether another one is. Whatever the policy: one with a partner beats one
 // without, an aggregate beats an individual link, and one that can carry
-// traffic beats one that can't yet.
+// traffic beats one that can't yet, or hasn't been able to for a while.
 func (m *Machine) chooseActive() bool {
 	var best *aggregator
 	var bw worth
@@ -107,6 +137,9 @@ func (m *Machine) compare(c *aggregator, cw worth, best *aggregator, bw worth) (
 		return n, "can be aggregated"
 	}
 	if n := cmp.Compare(yes(cw.inSync), yes(bw.inSync)); n != 0 {
+		if n > 0 && m.holds(best) {
+			return -1, ""
+		}
 		return n, "its partner is in sync"
 	}
 	switch m.cfg.Select {
@@ -135,6 +168,9 @@ func (m *Machine) compare(c *aggregator, cw worth, best *aggregator, bw worth) (
 // next, and the administrator's choice.
 func (m *Machine) compareAlone(c, best *aggregator) (int, string) {
 	p, q := c.ports[0], best.ports[0]
+	if n := cmp.Compare(yes(m.spokenOn(q)), yes(m.spokenOn(p))); n != 0 {
+		return n, "no LACP is spoken there that must be dropped"
+	}
 	if m.cfg.Select == ActorPortPrio { // kernel: more is better here too
 		return cmp.Compare(p.priority, q.priority), "higher port priority"
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	Coupled bool
 	// Select is ad_select.
 	Select Select
+	// SelectHold is ad_select_hold: how long the active aggregator keeps its role
+	// while its partner is out of sync. Less than two seconds is two seconds.
+	SelectHold time.Duration
 	// MinLinks is min_links: usable ports that the carrier takes; 0 is 1.
 	MinLinks int
 	// Strict is lacp_strict: only ports that collect and distribute count for

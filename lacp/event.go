@@ -65,11 +65,12 @@ type (
 	// for LACP or Marker are counted, no more.
 	Frame struct {
 		Port PortID
-		// Data is the frame from its destination address on, without FCS. It is
-		// borrowed for the call.
+		// Data is the frame from its destination address on, with or without FCS. It
+		// is borrowed for the call.
 		Data []byte
-		// Tagged: it had a VLAN tag, which may be in Data or not.
-		Tagged bool
+		// InVLAN: a tag that isn't in Data named a VLAN. A priority tag (VLAN 0)
+		// names none.
+		InVLAN bool
 	}
 
 	// PDU: a LACPDU arrived on a port: Frame for those who have it decoded.

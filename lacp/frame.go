@@ -9,14 +9,14 @@ type Illegal uint8
 const (
 	Legal               Illegal = iota
 	IllegalRunt                 // shorter than a PDU
-	IllegalTagged               // has a VLAN tag
+	IllegalTagged               // is in a VLAN
 	IllegalAddress              // not sent to the Slow Protocols address
 	IllegalEtherType            // not Slow Protocols
 	IllegalSubtype              // 0, or 11 and above
 	IllegalActorLen             // length of the actor TLV
 	IllegalPartnerLen           // of the partner TLV
 	IllegalCollectorLen         // of the collector TLV
-	IllegalActorSystem          // zero, or a group address
+	IllegalActorSystem          // zero
 	IllegalActorPort            // zero
 	IllegalMarkerLen            // length of the marker TLV
 	illegalCount
@@ -45,38 +45,78 @@ const (
 	slowOther // of another protocol
 )
 
-// classify tells what kind of frame f is by everything in front of the PDU, and
-// returns the PDU.
-func classify(f []byte, tagged bool) (slow, []byte, Illegal) {
+// classify finds out what kind of frame f is by everything in front of the PDU,
+// and returns the PDU. The reason says why a frame of that kind must be dropped.
+// inVLAN says that a tag with a VLAN's number was taken off f before.
+func classify(f []byte, inVLAN bool) (slow, []byte, Illegal) {
 	if len(f) < headerLen+1 {
 		return slowIllegal, nil, IllegalRunt
 	}
-	t := binary.BigEndian.Uint16(f[12:])
+	t, body, inLine := untag(f)
 	switch {
-	case tagged || t == 0x8100 || t == 0x88a8:
+	case t != etherType && (inVLAN || inLine):
 		return slowIllegal, nil, IllegalTagged
 	case t != etherType:
 		return slowIllegal, nil, IllegalEtherType
-	case MAC(f[:6]) != SlowProtocols:
-		return slowIllegal, nil, IllegalAddress
-	}
-	pdu := f[headerLen:]
-	switch s := pdu[0]; {
-	case s == 0 || s > 10: // 802.3 Table 57A-3
-		return slowIllegal, nil, IllegalSubtype
-	case s > subtypeMarker:
-		return slowOther, nil, Legal
-	case len(pdu) < PDULen:
+	case len(body) == 0:
 		return slowIllegal, nil, IllegalRunt
-	case s == subtypeMarker:
-		return slowMarker, pdu, Legal
 	}
-	return slowLACP, pdu, Legal
+	kind := slowLACP
+	switch s := body[0]; {
+	case s == 0 || s > 10: // 802.3 Table 57A-3
+		kind = slowIllegal
+	case s > subtypeMarker:
+		kind = slowOther
+	case s == subtypeMarker:
+		kind = slowMarker
+	}
+	switch {
+	case inVLAN || inLine:
+		return kind, body, IllegalTagged
+	case MAC(f[:6]) != SlowProtocols:
+		return kind, body, IllegalAddress
+	case kind == slowIllegal:
+		return kind, nil, IllegalSubtype
+	case kind != slowOther && len(body) < PDULen:
+		return kind, body, IllegalRunt
+	}
+	return kind, body, Legal
+}
+
+// TPIDs of VLAN tags.
+const (
+	tpidCustomer = 0x8100
+	tpidService  = 0x88a8
+)
+
+// untag returns the EtherType behind all tags, what follows it, and whether a
+// tag names a VLAN. A priority tag has VLAN 0 and is none: some servers' NICs
+// put it on everything.
+func untag(f []byte) (etherType uint16, body []byte, inVLAN bool) {
+	at := headerLen
+	for {
+		t := binary.BigEndian.Uint16(f[at-2:])
+		if t != tpidCustomer && t != tpidService || len(f) < at+tagLen {
+			return t, f[at:], inVLAN
+		}
+		inVLAN = inVLAN || binary.BigEndian.Uint16(f[at:])&0xfff != 0
+		at += tagLen
+	}
+}
+
+// IsSlow reports whether a frame, from its destination address on, is a Slow
+// Protocols frame, behind whatever tags.
+func IsSlow(f []byte) bool {
+	if len(f) < headerLen {
+		return false
+	}
+	t, _, _ := untag(f)
+	return t == etherType
 }
 
 // IsMarker reports whether a frame, from its destination address on, is a Marker
 // PDU or Marker Response: one that must not overtake the data before it.
 func IsMarker(f []byte) bool {
-	kind, _, _ := classify(f, false)
-	return kind == slowMarker
+	kind, _, why := classify(f, false)
+	return kind == slowMarker && why == Legal
 }

@@ -69,7 +69,7 @@ func (m *Machine) take(ev Event) {
 		}
 	case Frame:
 		if p := m.port(ev.Port); p != nil {
-			m.frame(p, ev.Data, ev.Tagged)
+			m.frame(p, ev.Data, ev.InVLAN)
 		}
 	case PDU:
 		if p := m.port(ev.Port); p != nil {
@@ -131,7 +131,8 @@ func (m *Machine) begin(p *port) {
 	}
 	m.receiveEnter(p, rxInitialize)
 	p.goodbye, p.said = false, false
-	p.lastRx = time.Time{}
+	p.lastRx, p.gapFrom = time.Time{}, time.Time{}
+	p.forgetDropped()
 	m.muxEnter(p, muxDetached)
 	p.actorChurn, p.partnerChurn = churn{}, churn{}
 }
@@ -166,6 +167,7 @@ func (m *Machine) remove(id PortID) {
 func (m *Machine) setLink(p *port, ev PortLink) {
 	if ev.Up && !p.link {
 		p.upSince = m.now
+		p.forgetDropped()
 		p.ntt = true // a partner that hears at once answers at once
 	}
 	p.link = ev.Up
@@ -176,25 +178,29 @@ func (m *Machine) setLink(p *port, ev PortLink) {
 	m.setKey(p)
 }
 
-func (m *Machine) frame(p *port, data []byte, tagged bool) {
-	kind, body, why := classify(data, tagged)
-	switch {
-	case kind == slowLACP:
-		var pdu LACPDU
-		if why = pdu.Decode(body); why == Legal {
-			m.pdu(p, &pdu)
-		}
-	case kind == slowMarker:
-		var mk Marker
-		if why = mk.Decode(body); why == Legal {
-			m.takeMarker(p, &mk)
-		}
-	case kind == slowOther:
-		p.count.UnknownRx++
-	}
+func (m *Machine) frame(p *port, data []byte, inVLAN bool) {
+	kind, body, why := classify(data, inVLAN)
 	if why != Legal {
-		p.count.IllegalRx++
-		p.count.Illegal[why]++
+		m.illegal(p, kind, why)
+		return
+	}
+	switch kind {
+	case slowLACP:
+		var pdu LACPDU
+		if why = pdu.Decode(body); why != Legal {
+			m.illegal(p, kind, why)
+			return
+		}
+		m.pdu(p, &pdu)
+	case slowMarker:
+		var mk Marker
+		if why = mk.Decode(body); why != Legal {
+			m.illegal(p, kind, why)
+			return
+		}
+		m.takeMarker(p, &mk)
+	case slowOther:
+		p.count.UnknownRx++
 	}
 }
 
@@ -363,7 +369,11 @@ func (m *Machine) Next() (time.Time, bool) {
 			earlier(p.leaveBy)
 		}
 		earlier(p.whyDue())
+		earlier(m.spokenUntil(p))
 		earlier(p.logs.due())
+	}
+	if t := m.heldUntil(); t.After(m.now) {
+		earlier(t)
 	}
 	if p, t := m.fallbackAt(); p != nil && p != m.fallback && !m.leaving() {
 		earlier(t)

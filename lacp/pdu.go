@@ -6,11 +6,16 @@ import "encoding/binary"
 // EtherType, in octets.
 const PDULen = 110
 
-// FrameLen is the length of the frame around it, without FCS.
-const FrameLen = headerLen + PDULen
+// FrameLen is the length of the frame around it, without FCS; MaxFrameLen has
+// room for as many priority tags as a frame may have here.
+const (
+	FrameLen    = headerLen + PDULen
+	MaxFrameLen = FrameLen + 4*tagLen
+)
 
 const (
 	headerLen = 14
+	tagLen    = 4
 	etherType = 0x8809 // Slow Protocols
 )
 
@@ -85,7 +90,9 @@ func (i *Info) get(r []byte) {
 // version and any TLV type will do, and what is behind the three known TLVs is
 // not looked at: a later version may have put something there (6.4.2.3). A
 // length that says the fields aren't where they must be is illegal, and so is
-// an actor that can't be: no system, no port.
+// an actor that can't be: no system, no port. Any system but zero will do: those
+// of EVPN's multihomed LAGs, as guides configure them, and of some vendors'
+// chassis have the group bit.
 func (p *LACPDU) Decode(b []byte) Illegal {
 	if len(b) < PDULen {
 		return IllegalRunt
@@ -102,7 +109,7 @@ func (p *LACPDU) Decode(b []byte) Illegal {
 	p.Actor.get(b[offActor:])
 	p.Partner.get(b[offPartner:])
 	p.CollectorMaxDelay = binary.BigEndian.Uint16(b[offCollector+2:])
-	if p.Actor.System == (MAC{}) || p.Actor.System[0]&1 != 0 {
+	if p.Actor.System == (MAC{}) {
 		return IllegalActorSystem
 	}
 	if p.Actor.Port == 0 {

@@ -3,6 +3,7 @@ package lacp
 import (
 	"bytes"
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,7 +47,7 @@ func TestWhatIsLegal(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(f []byte) []byte
-		tagged bool
+		inVLAN bool
 		kind   slow
 		want   Illegal
 	}{
@@ -57,16 +58,30 @@ func TestWhatIsLegal(t *testing.T) {
 		{name: "TLV types", change: func(f []byte) []byte { f[16], f[36], f[56], f[72] = 9, 9, 9, 7; return f }, kind: slowLACP},
 		{name: "reserved octets", change: func(f []byte) []byte { f[33], f[53], f[60], f[123] = 255, 255, 255, 255; return f }, kind: slowLACP},
 		{name: "terminator length", change: set(73, 5), kind: slowLACP},
-		{name: "tag in auxdata", tagged: true, want: IllegalTagged},
-		{name: "tag in line", change: set(12, 0x81, 0x00), want: IllegalTagged},
-		{name: "nearest bridge", change: set(5, 0x0e), want: IllegalAddress},
-		{name: "to us alone", change: set(0, 2, 0, 0, 0, 0, 1), want: IllegalAddress},
+		{name: "VLAN in auxdata", inVLAN: true, want: IllegalTagged, kind: slowLACP},
+		{name: "VLAN in line", change: tags("81000005"), want: IllegalTagged, kind: slowLACP},
+		{name: "VLAN of a provider", change: tags("88a80fff"), want: IllegalTagged, kind: slowLACP},
+		{name: "priority tag", change: tags("81000000"), kind: slowLACP},
+		{name: "priority tag with a priority", change: tags("8100e000"), kind: slowLACP},
+		{name: "priority tag, droppable", change: tags("8100f000"), kind: slowLACP},
+		{name: "priority tag of a provider", change: tags("88a80000"), kind: slowLACP},
+		{name: "two priority tags", change: tags("88a80000", "8100e000"), kind: slowLACP},
+		{name: "VLAN behind a priority tag", change: tags("81000000", "81000007"), want: IllegalTagged, kind: slowLACP},
+		{name: "priority tag in a VLAN", change: tags("88a80007", "81000000"), want: IllegalTagged, kind: slowLACP},
+		{name: "priority tag in a VLAN in auxdata", inVLAN: true, change: tags("81000000"), want: IllegalTagged, kind: slowLACP},
+		{name: "data in a VLAN", inVLAN: true, change: set(12, 0x08, 0x00), want: IllegalTagged},
+		{name: "priority tag and nothing", change: func(f []byte) []byte { return tags("81000000")(f)[:18] }, want: IllegalRunt},
+		{name: "half a tag", change: func(f []byte) []byte { return tags("81000000")(f)[:16] }, want: IllegalEtherType},
+		{name: "nearest bridge", change: set(5, 0x0e), want: IllegalAddress, kind: slowLACP},
+		{name: "to us alone", change: set(0, 2, 0, 0, 0, 0, 1), want: IllegalAddress, kind: slowLACP},
 		{name: "another protocol", change: set(12, 0x08, 0x00), want: IllegalEtherType},
 		{name: "subtype 0", change: set(14, 0), want: IllegalSubtype},
 		{name: "subtype 11", change: set(14, 11), want: IllegalSubtype},
 		{name: "OAM", change: set(14, 3), kind: slowOther},
 		{name: "short OAM", change: func(f []byte) []byte { f[14] = 3; return f[:60] }, kind: slowOther},
-		{name: "runt", change: func(f []byte) []byte { return f[:FrameLen-1] }, want: IllegalRunt},
+		{name: "runt", change: func(f []byte) []byte { return f[:FrameLen-1] }, want: IllegalRunt, kind: slowLACP},
+		{name: "runt with a priority tag", change: func(f []byte) []byte { return tags("81000000")(f)[:FrameLen+3] }, want: IllegalRunt, kind: slowLACP},
+		{name: "FCS kept", change: func(f []byte) []byte { return append(f, 1, 2, 3, 4) }, kind: slowLACP},
 		{name: "no subtype", change: func(f []byte) []byte { return f[:14] }, want: IllegalRunt},
 		{name: "nothing", change: func(f []byte) []byte { return nil }, want: IllegalRunt},
 		{name: "actor length 19", change: set(17, 19), want: IllegalActorLen, kind: slowLACP},
@@ -74,7 +89,10 @@ func TestWhatIsLegal(t *testing.T) {
 		{name: "partner length 255", change: set(37, 255), want: IllegalPartnerLen, kind: slowLACP},
 		{name: "collector length", change: set(57, 20), want: IllegalCollectorLen, kind: slowLACP},
 		{name: "no system", change: set(20, 0, 0, 0, 0, 0, 0), want: IllegalActorSystem, kind: slowLACP},
-		{name: "group address for a system", change: set(20, 3), want: IllegalActorSystem, kind: slowLACP},
+		{name: "system with the group bit", change: set(20, 3), kind: slowLACP},
+		{name: "broadcast for a system", change: set(20, 255, 255, 255, 255, 255, 255), kind: slowLACP},
+		{name: "zeros but the last bit", change: set(20, 0, 0, 0, 0, 0, 1), kind: slowLACP},
+		{name: "group bit and zeros", change: set(20, 1, 0, 0, 0, 0, 0), kind: slowLACP},
 		{name: "port 0", change: set(30, 0, 0), want: IllegalActorPort, kind: slowLACP},
 		{name: "key 0", change: set(26, 0, 0), kind: slowLACP},
 	} {
@@ -82,7 +100,7 @@ func TestWhatIsLegal(t *testing.T) {
 		if c.change != nil {
 			f = c.change(f)
 		}
-		kind, body, why := classify(f, c.tagged)
+		kind, body, why := classify(f, c.inVLAN)
 		if kind == slowLACP && why == Legal {
 			var p LACPDU
 			why = p.Decode(body)
@@ -95,6 +113,21 @@ func TestWhatIsLegal(t *testing.T) {
 
 func set(off int, v ...byte) func([]byte) []byte {
 	return func(f []byte) []byte { copy(f[off:], v); return f }
+}
+
+// tags puts tags in front of the EtherType.
+func tags(all ...string) func([]byte) []byte {
+	return func(f []byte) []byte {
+		out := bytes.Clone(f[:12])
+		for _, s := range all {
+			b, err := hex.DecodeString(s)
+			if err != nil {
+				panic(err)
+			}
+			out = append(out, b...)
+		}
+		return append(out, f[12:]...)
+	}
 }
 
 func TestMarkerOnTheWire(t *testing.T) {
@@ -122,8 +155,16 @@ func TestMarkerOnTheWire(t *testing.T) {
 			t.Errorf("%s: %v %v %+v", c.name, kind, why, back)
 		}
 	}
-	if !IsMarker(f) || IsMarker(f[:60]) {
+	if !IsMarker(f) || IsMarker(f[:60]) || !IsMarker(tags("81000000")(f)) || IsMarker(tags("81000005")(f)) {
 		t.Error("IsMarker is wrong")
+	}
+	for what, want := range map[string]bool{"": true, "81000000": true, "81000005": true, "88a80001 81000002": true, "0800": false} {
+		if got := IsSlow(tags(strings.Fields(what)...)(f)); got != want {
+			t.Errorf("a slow frame behind %q: %v", what, got)
+		}
+	}
+	if IsSlow(f[:13]) || IsSlow(nil) {
+		t.Error("less than a header is no slow frame")
 	}
 }
 
@@ -135,8 +176,9 @@ func infos() *rapid.Generator[Info] {
 			State: Bits(rapid.Byte().Draw(t, "state")),
 		}
 		copy(i.System[:], rapid.SliceOfN(rapid.Byte(), 6, 6).Draw(t, "system"))
-		i.System[0] &^= 1
-		i.System[5] |= 1
+		if i.System == (MAC{}) {
+			i.System[5] = 1
+		}
 		return i
 	})
 }

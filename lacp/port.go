@@ -35,7 +35,9 @@ type port struct {
 	partnerSince time.Time
 	echo         Info
 	matched      bool      // echo is what we are
+	crossed      time.Time // when echo was another port of ours
 	mismatched   time.Time // since when not
+	outOfSync    time.Time // since when a partner that was in sync isn't; zero else
 
 	// The bits of Actor_Oper_Port_State that aren't settings.
 	defaulted, expired, sync, collecting, distributing bool
@@ -45,7 +47,10 @@ type port struct {
 	currentWhile time.Time
 	lastRx       time.Time
 	gap          time.Duration // between the last two PDUs
+	gapFrom      time.Time     // where the next gap begins; zero if it can't be told
+	slowGaps     int           // how many in a row were longer than slowGap
 	moved        bool          // port_moved
+	shared       bool          // another port heard the same partner port at the same time
 	early        LACPDU        // heard while the link was still thought to be down
 	earlyAt      time.Time
 
@@ -90,6 +95,8 @@ type port struct {
 	// What the caller was told.
 	collectsNow, distributesNow bool
 
+	dropped   dropped
+	unreadAt  time.Time // a LACPDU came while half duplex
 	ownEcho   Info
 	ownEchoAt time.Time
 	why       Why

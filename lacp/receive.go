@@ -78,6 +78,7 @@ func (m *Machine) receiveEnter(p *port, s receiveState) {
 	case rxPortDisabled:
 		m.partnerSync(p, false)
 		p.currentWhile = time.Time{}
+		p.gapFrom, p.gap, p.slowGaps = time.Time{}, 0, 0
 	case rxLACPDisabled:
 		m.unselect(p, "half duplex")
 		m.recordDefault(p)
@@ -133,6 +134,9 @@ func (m *Machine) pdu(p *port, pdu *LACPDU) {
 			p.early.Actor.State &^= Synchronization | Collecting | Distributing
 		}
 	}
+	if p.rx == rxLACPDisabled {
+		p.unreadAt = m.now
+	}
 	p.count.DisabledRx++
 }
 
@@ -143,19 +147,32 @@ func (m *Machine) current(p *port, pdu *LACPDU) {
 		p.rxSince = m.now
 	}
 	p.rx = rxCurrent
-	p.earlyAt, p.ownEchoAt = time.Time{}, time.Time{}
+	p.earlyAt = time.Time{}
+	p.forgetDropped()
 	m.updateSelected(p, pdu)
 	m.updateNTT(p, pdu)
 	p.version = pdu.Version
 	m.recordPDU(p, pdu)
 	p.currentWhile = m.now.Add(m.timeout())
 	p.expired = false
-	p.gap = 0
-	if !p.lastRx.IsZero() {
-		p.gap = m.now.Sub(p.lastRx)
-	}
+	m.noteGap(p)
 	p.lastRx = m.now
 	m.noteMoved(p)
+}
+
+// noteGap measures the time since the last PDU. While the link was down nobody
+// could speak.
+func (m *Machine) noteGap(p *port) {
+	p.gap = 0
+	if !p.gapFrom.IsZero() {
+		p.gap = m.now.Sub(p.gapFrom)
+	}
+	p.gapFrom = m.now
+	if p.gap <= slowGap {
+		p.slowGaps = 0
+	} else if p.slowGaps < 2 {
+		p.slowGaps++
+	}
 }
 
 // identity is the parts of Info that tell one port from another;
@@ -220,6 +237,9 @@ func (m *Machine) recordPDU(p *port, pdu *LACPDU) {
 		p.mismatched = m.now
 	}
 	p.matched = match
+	if q := m.numbered(p.echo.Port); !match && q != nil && q != p && p.echo.System == m.cfg.System.MAC {
+		p.crossed = m.now
+	}
 }
 
 // recordDefault is recordDefault, with the driver's defaults.
@@ -227,8 +247,9 @@ func (m *Machine) recordDefault(p *port) {
 	m.partnerSync(p, false)
 	p.partner = partnerAdmin
 	p.defaulted = true
-	p.matched, p.mismatched, p.echo = false, time.Time{}, Info{}
-	p.partnerSince = time.Time{}
+	p.matched, p.mismatched, p.crossed, p.echo = false, time.Time{}, time.Time{}, Info{}
+	p.partnerSince, p.outOfSync = time.Time{}, time.Time{}
+	p.shared = false
 }
 
 // updateDefaultSelected is update_Default_Selected; it reports whether there
@@ -245,15 +266,30 @@ func (m *Machine) updateDefaultSelected(p *port) bool {
 func (m *Machine) partnerSync(p *port, on bool) {
 	if p.partner.State.Has(Synchronization) != on {
 		p.count.PartnerSyncCount++
+		p.outOfSync = time.Time{}
+		if !on {
+			p.outOfSync = m.now
+			if p.rx == rxExpired {
+				p.outOfSync = p.lastRx
+			}
+		}
 	}
 	p.partner.State = p.partner.State.With(Synchronization, on)
 }
 
 // noteMoved sets port_moved of a disabled port whose partner is heard on p now:
-// somebody moved the cable. It has to forget, or both would claim the partner.
+// somebody moved the cable. It has to forget, or both would claim the partner. The
+// switches of a multihomed LAG may number their ports alike: where two ports have
+// heard the same number at the same time, it tells nothing.
 func (m *Machine) noteMoved(p *port) {
 	for _, q := range m.ports {
-		if q != p && q.rx == rxPortDisabled && q.partnered() && q.partner.System == p.partner.System && q.partner.Port == p.partner.Port {
+		if q == p || !q.partnered() || q.partner.System != p.partner.System || q.partner.Port != p.partner.Port {
+			continue
+		}
+		switch {
+		case q.rx == rxCurrent:
+			p.shared, q.shared = true, true
+		case q.rx == rxPortDisabled && !q.shared && !q.moved:
 			q.moved = true
 			m.log(q, Log{Kind: "port_moved", Message: "partner's port is at " + p.name + " now", To: p.name})
 		}

@@ -289,9 +289,13 @@ func TestDuplicatePartnerPort(t *testing.T) {
 	w := newWorld(fastConfig())
 	w.add(2)
 	w.peer(2).info.Port = 1
-	w.peer(2).info.State &^= Synchronization
+	w.peer(2).wrong = func(i *Info) { i.Port = 1 } // it means the other port: a mirror
 	w.start(1)
 	w.start(2)
 	w.warp(3 * time.Second)
+	w.expectCarrying(t, "a mirror", 1)
 	expect(t, "why", w.st(2).Why, WhyDuplicate)
+	w.peer(1).on = false
+	w.warp(4 * time.Second)
+	expect(t, "the port itself is silent", w.st(2).Why, WhyWrongEcho)
 }

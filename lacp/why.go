@@ -18,7 +18,7 @@ const (
 	WhyFallback    Why = "fallback"          // carries traffic although it has no partner
 	WhySelfLoop    Why = "self_loop"         // hears itself, or another port of this bond
 	WhySameSystem  Why = "same_system"       // another system has our identifier
-	WhyIllegal     Why = "illegal"           // hears only PDUs that must be dropped
+	WhyIllegal     Why = "illegal"           // hears only LACPDUs that must be dropped
 	WhyRate        Why = "rate"              // the partner speaks less often than was asked for
 	WhyNoPDU       Why = "no_pdu"            // hears no LACPDU (any more)
 	WhyNoEcho      Why = "no_echo"           // the partner doesn't hear us
@@ -41,8 +41,6 @@ const (
 	settleTime = time.Second
 	// slowGap is between PDUs of a partner that was asked for one a second.
 	slowGap = 1500 * time.Millisecond
-	// echoLife is how long an own PDU that came back is remembered.
-	echoLife = slowPeriodicTime + shortTimeout
 )
 
 // diagnose finds the word for a port.
@@ -63,21 +61,19 @@ func (m *Machine) diagnose(p *port) Why {
 		return m.diagnoseSilence(p)
 	}
 	if p.distributing {
-		if m.cfg.Fast && p.gap > slowGap {
+		if m.cfg.Fast && m.tooSlow(p) {
 			return WhyRate
 		}
 		return WhyOK
+	}
+	if m.mirrored(p) {
+		return WhyDuplicate
 	}
 	if !p.matched && p.partner.State.Has(Aggregation) && m.now.Sub(p.mismatched) >= settleTime {
 		if p.echo.System == (MAC{}) {
 			return WhyNoEcho
 		}
 		return WhyWrongEcho
-	}
-	for _, q := range m.ports {
-		if q != p && q.rx == rxCurrent && q.partner.System == p.partner.System && q.partner.Port == p.partner.Port {
-			return WhyDuplicate
-		}
 	}
 	if a := m.active; a != nil && p.agg != a && a.partnered() {
 		return m.diagnoseOutside(p, a)
@@ -93,16 +89,36 @@ func (m *Machine) diagnose(p *port) Why {
 	return WhyPartnerNotC
 }
 
+// tooSlow: the partner speaks less often than every slowGap, and goes on doing
+// so. One long gap is an outage, or a PDU that was lost.
+func (m *Machine) tooSlow(p *port) bool {
+	return p.slowGaps > 1 || p.slowGaps == 1 && m.now.Sub(p.lastRx) > slowGap
+}
+
+// mirrored: the port hears what is meant for another one, which hears it too: they
+// are on a hub, or one is a mirror of the other. The same port number alone says
+// nothing: the switches of a multihomed LAG may number their ports alike.
+func (m *Machine) mirrored(p *port) bool {
+	if p.crossed.IsZero() || m.now.Sub(p.crossed) >= m.timeout() {
+		return false
+	}
+	for _, q := range m.ports {
+		if q != p && q.rx == rxCurrent && q.partner.identity() == p.partner.identity() {
+			return true
+		}
+	}
+	return false
+}
+
 // diagnoseSilence: the port has heard nothing in time.
 func (m *Machine) diagnoseSilence(p *port) Why {
 	switch {
-	case !p.ownEchoAt.IsZero() && m.now.Sub(p.ownEchoAt) < echoLife:
-		if m.numbered(p.ownEcho.Port) != nil {
-			return WhySelfLoop
-		}
-		return WhySameSystem
-	case p.lastRx.IsZero() && p.count.IllegalRx > 0:
+	case m.hearsDropped(p):
 		return WhyIllegal
+	case m.foreign(p):
+		return WhySameSystem
+	case m.hearsOwn(p):
+		return WhySelfLoop
 	case m.cfg.Fast && p.gap > shortTimeout && m.now.Sub(p.lastRx) <= slowPeriodicTime+shortTimeout:
 		return WhyRate
 	}
@@ -170,6 +186,11 @@ func (p *port) whyDue() time.Time {
 	if !p.whySaid {
 		at = p.whyAt.Add(p.why.patience())
 	}
+	if p.rx == rxCurrent && p.slowGaps == 1 && p.why == WhyOK {
+		if t := p.lastRx.Add(slowGap + time.Millisecond); t.After(p.lastLook) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
 	if p.rx == rxCurrent && !p.matched && p.why != WhyNoEcho && p.why != WhyWrongEcho && !p.mismatched.IsZero() {
 		if t := p.mismatched.Add(settleTime); t.After(p.lastLook) && (at.IsZero() || t.Before(at)) {
 			at = t
@@ -198,9 +219,9 @@ func (m *Machine) sentence(p *port) string {
 		}
 		return "hears its own LACPDUs: a loop, or a device that echoes"
 	case WhySameSystem:
-		return fmt.Sprintf("another system has our identifier %s, it says port %d: set ad_actor_system", m.cfg.System, p.ownEcho.Port)
+		return fmt.Sprintf("another system has our identifier %s, it says port %d: set ad_actor_system", m.cfg.System, p.ownEcho.Port) + m.withheld()
 	case WhyIllegal:
-		return fmt.Sprintf("hears only illegal PDUs (%d)", p.count.IllegalRx)
+		return p.dropped.sentence(m.now) + m.withheld()
 	case WhyRate:
 		return fmt.Sprintf("partner %s was asked for a LACPDU a second, the last two were %s apart", partner, round(p.gap))
 	case WhyNoPDU:

@@ -22,6 +22,7 @@ type world struct {
 	queue  []arrival
 	trace  func(string) // what happened, a line each; nil for nobody
 	onPDU  func(PortID, *LACPDU)
+	onLog  func(Log)
 	coll   map[PortID]bool
 	dist   map[PortID]bool
 	up     bool // carrier
@@ -48,8 +49,9 @@ type peer struct {
 	heard  Info // our actor, as it heard it
 	wrong  func(*Info)
 	next   time.Time
-	mute   bool // doesn't answer, only sends every period
-	lazy   bool // doesn't collect
+	mute   bool            // doesn't answer, only sends every period
+	lazy   bool            // doesn't collect
+	wire   func(PDU) Event // as it arrives; nil for a PDU that has been decoded
 }
 
 func newWorld(cfg Config) *world {
@@ -96,6 +98,14 @@ func (p *peer) say() PDU {
 		p.wrong(&pdu.Partner)
 	}
 	return PDU{p.port, pdu}
+}
+
+// arrival is say as the Machine gets it.
+func (p *peer) arrival() Event {
+	if p.wire != nil {
+		return p.wire(p.say())
+	}
+	return p.say()
 }
 
 func (w *world) deliver(at time.Time, ev Event) {
@@ -146,6 +156,9 @@ func (w *world) carryOut(e Effect) {
 	case NotifyPeers:
 		w.tracef("%s announces the bond", w.name(e.Port))
 	case Log:
+		if w.onLog != nil {
+			w.onLog(e)
+		}
 		who := "bond"
 		if !e.Bond {
 			who = w.name(e.Port)
@@ -176,7 +189,7 @@ func (w *world) hear(p *peer, pdu *LACPDU) {
 	changed := p.heard != pdu.Actor
 	p.heard = pdu.Actor
 	if !p.mute && (changed || pdu.Partner.identity() != p.info.identity()) {
-		w.deliver(w.now.Add(2*wireDelay), p.say())
+		w.deliver(w.now.Add(2*wireDelay), p.arrival())
 	}
 }
 
@@ -221,7 +234,7 @@ func (w *world) turn(next time.Time) bool {
 	for _, p := range w.peers {
 		if p.on && !p.next.After(w.now) {
 			p.next = p.next.Add(p.period)
-			w.deliver(w.now.Add(wireDelay), p.say())
+			w.deliver(w.now.Add(wireDelay), p.arrival())
 			return true
 		}
 	}

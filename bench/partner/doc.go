@@ -8,4 +8,5 @@
 //
 //	frame.go  Frame: a LACPDU or Marker PDU of which every octet can be had wrong
 //	port.go   Port: one end of a cable, what it does and what it saw
+//	device.go Device: real devices, by their LACPDUs (devices.txt)
 package partner

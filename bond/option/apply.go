@@ -172,6 +172,7 @@ var setters = map[ID]func(*txn, *change) *failure{
 	MaxLinks:          setLACP,
 	LACPFallback:      setLACP,
 	LACPFallbackDelay: setLACP,
+	ADSelectHold:      setLACP,
 	ADActorSystem:     setADActorSystem,
 
 	Offload: setDevice,

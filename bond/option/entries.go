@@ -273,6 +273,12 @@ var table = []Option{
 		field: func(v *Values) *uint32 { return &v.LACPFallbackDelay },
 	},
 	{
+		ID: ADSelectHold, Name: "ad_select_hold", IPName: "ad_select_hold",
+		Min: 2000, Max: 600000, Default: 2000, Unit: "ms", Modes: lacpOnly, Since: "tapbond",
+		Help:  "how long the active aggregator stays while its partner is out of sync",
+		field: func(v *Values) *uint32 { return &v.ADSelectHold },
+	},
+	{
 		ID: ALBIPv6, Name: "alb_ipv6", IPName: "alb_ipv6", Read: ReadNamed, Values: offDefaultOn,
 		Modes: modes(BalanceALB), Since: "tapbond",
 		Help:  "balance what is received over IPv6 too, by neighbour advertisements (balance-alb)",

@@ -46,6 +46,7 @@ const (
 	MaxLinks
 	LACPFallback
 	LACPFallbackDelay
+	ADSelectHold
 	ALBIPv6
 	Offload
 	Queues

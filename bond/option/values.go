@@ -55,6 +55,7 @@ type Values struct {
 	MaxLinks          uint32
 	LACPFallback      uint32
 	LACPFallbackDelay uint32 // ms
+	ADSelectHold      uint32 // ms
 	ALBIPv6           uint32
 	Offload           uint32
 	Express           uint32

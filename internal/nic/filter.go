@@ -13,6 +13,9 @@ import (
 type Filter struct {
 	// EtherTypes are those of the outer tag's inside, for tagged frames.
 	EtherTypes []uint16
+	// Tags takes EtherTypes behind up to two inner tags, too. It goes without
+	// Neighbours.
+	Tags bool
 	// Neighbours: ARP, and the solicitations and advertisements of IPv6 that
 	// have no extension headers; behind a second tag, too.
 	Neighbours bool
@@ -47,6 +50,9 @@ func (f Filter) program() []bpf.Instruction {
 	if f.empty() {
 		return tail
 	}
+	if f.Tags {
+		return f.behindTags()
+	}
 	tail = append(tail, bpf.RetConstant{Val: accept})
 	// A jump reaches 255 instructions; nobody has that many protocols.
 	prog := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}
@@ -55,6 +61,33 @@ func (f Filter) program() []bpf.Instruction {
 		prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(t), SkipTrue: uint8(left)})
 	}
 	return append(prog, tail...)
+}
+
+// behindTags is the program that looks for the EtherTypes behind each tag.
+func (f Filter) behindTags() []bpf.Instruction {
+	const innerTags = 2
+	var prog []bpf.Instruction
+	n := len(f.EtherTypes)
+	for level := range innerTags + 1 {
+		last := level == innerTags
+		toAccept := n + 3 // from the first comparison
+		if last {
+			toAccept = n
+		}
+		prog = append(prog, bpf.LoadAbsolute{Off: uint32(12 + 4*level), Size: 2})
+		for i, t := range f.EtherTypes {
+			prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(t), SkipTrue: uint8(toAccept - i)})
+		}
+		if !last {
+			prog = append(prog,
+				bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x8100, SkipTrue: 1},
+				bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x88a8, SkipFalse: 1},
+				bpf.Jump{Skip: 2}, // to the next level
+			)
+		}
+		prog = append(prog, bpf.RetConstant{Val: reject}, bpf.RetConstant{Val: accept})
+	}
+	return prog
 }
 
 // neighbours goes on behind itself with what is neither ARP nor ND.

@@ -66,6 +66,9 @@ func TestFilter(t *testing.T) {
 		b    []byte
 	}{
 		{"slow", frame(0x88, 0x09)},
+		{"slow behind a tag", frame(0x81, 0, 0, 0, 0x88, 0x09)},
+		{"slow behind two tags", frame(0x88, 0xa8, 0, 7, 0x81, 0, 0, 0, 0x88, 0x09)},
+		{"slow behind three tags", frame(0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 0, 0x88, 0x09)},
 		{"lldp", frame(0x88, 0xcc)},
 		{"ipv4", frame(8, 0)},
 		{"arp", frame(8, 6)},
@@ -87,6 +90,8 @@ func TestFilter(t *testing.T) {
 	}{
 		{Filter{}, nil},
 		{Filter{EtherTypes: []uint16{0x8809}}, []string{"slow"}},
+		{Filter{EtherTypes: []uint16{0x8809}, Tags: true}, []string{"slow", "slow behind a tag", "slow behind two tags"}},
+		{Filter{EtherTypes: []uint16{0x8809, 0x88cc}, Tags: true}, []string{"slow", "slow behind a tag", "slow behind two tags", "lldp"}},
 		{Filter{EtherTypes: []uint16{0x8809, 0x88cc, 0x0800}}, []string{"slow", "lldp", "ipv4"}},
 		{Filter{Neighbours: true}, near},
 		{Filter{Neighbours: true, EtherTypes: []uint16{0x8809, 0x88cc}}, append([]string{"slow", "lldp"}, near...)},

@@ -60,6 +60,7 @@ var bondEntries = []struct {
 	{"max_links", "max_links", "max_links", 'n', true},
 	{"lacp_fallback", "lacp_fallback", "lacp_fallback", 's', true},
 	{"lacp_fallback_delay", "lacp_fallback_delay", "lacp_fallback_delay", 'n', true},
+	{"ad_select_hold", "ad_select_hold", "ad_select_hold", 'n', true},
 	{"alb_ipv6", "alb_ipv6", "alb_ipv6", 's', true},
 	{"offload", "offload", "offload", 's', true},
 	{"queues", "queues", "queues", 'n', true},

@@ -189,6 +189,7 @@ func TestChanges(t *testing.T) {
 			{"link add bond0 mtu 1400 up type bond mode 2", 0, "create bond0 mode=2; sync", "link show bond0", "mtu 1400"},
 			{"link add bond0 mtu 99999999 type bond", 2, "create bond0 ; delete bond0", "", ""},
 			{"link set bond0 type bond miimon 100 updelay 200", 0, "set bond0 miimon=100 updelay=200; sync", "", ""},
+			{"link set bond0 type bond ad_select_hold 5000", 0, "set bond0 ad_select_hold=5000; sync", "", ""},
 			{"link set bond0 type bond lacp_strict on max_links 3", 0, "set bond0 lacp_strict=on max_links=3; sync", "", ""},
 			{"link set dev bond0 mtu 1300 type bond clear_active_slave", 0, "set bond0 active_slave=; sync", "link show bond0", "mtu 1300"},
 			{"link set eth0 type bond_slave prio -7 queue_id 2", 0, "set bond0 eth0/prio=-7 eth0/queue_id=2; sync", "", ""},
@@ -242,6 +243,7 @@ func TestNewerWords(t *testing.T) {
 			"link set eth0 type bond_slave actor_port_prio 65536":       `Error: argument "65536" is wrong: actor_port_prio is invalid`,
 			"link set eth0 type bond_slave speed fast":                  `Error: argument "fast" is wrong: speed is invalid`,
 			"link add b1 type bond mode 4 lacp_fallback_delay soon":     `Error: argument "soon" is wrong: invalid lacp_fallback_delay`,
+			"link set bond0 type bond ad_select_hold soon":              `Error: argument "soon" is wrong: invalid ad_select_hold`,
 			"link set bond0 type bond mode bogus lacp_strict on":        `Error: argument "bogus" is wrong: invalid mode`,
 			"link set bond0 type bond clear_active_slave queues eleven": `Error: argument "eleven" is wrong: invalid queues`,
 		} {
