@@ -236,7 +236,7 @@ func TestProbesOfTheActiveSlave(t *testing.T) {
 		pass(300 * time.Millisecond)
 		r.expectSince(said, "bond0: (slave eth0): link status definitely down, disabling slave", "bond0: (slave eth1): making interface the new active one")
 		st := r.state()
-		if st.Active != "eth1" || st.Slaves[0].Failures != 1 || st.Slaves[0].Why != "no target heard for 250 ms" {
+		if st.Active != "eth1" || st.Slaves[0].Failures != 1 || st.Slaves[0].Why != "no target answered for 250 ms" {
 			t.Errorf("%s, %+v", st.Active, st.Slaves[0])
 		}
 		if r.announced() != sent+1 { // the ND one; the network takes the ARP

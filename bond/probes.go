@@ -64,7 +64,7 @@ func (b *Bond) probedLink(e monitor.ProbeEffect) {
 	case e.To == monitor.LinkDown && (e.From == monitor.LinkUp || s == b.active):
 		s.failures++
 		s.failed(b.now(), e.Why)
-		s.sampled = s.seen() // what came before proves nothing
+		s.sampled, s.grouped = s.seen(), s.rx.group.value() // what came before proves nothing
 		msg := "link status definitely down, disabling slave"
 		if balance {
 			msg = "interface is now down"
@@ -136,8 +136,10 @@ func (b *Bond) tickProber(now time.Time) {
 		p.sample = now.Add(max(p.cfg.Interval/sampleShare, time.Millisecond))
 		for _, s := range b.members() {
 			if n := s.seen(); n != s.sampled {
-				s.sampled = n
-				b.stepProber(monitor.Heard{ID: s.id, At: now})
+				g := s.rx.group.value()
+				f := monitor.Frame{Kind: monitor.FrameAny, Group: n-s.sampled == g-s.grouped}
+				s.sampled, s.grouped = n, g
+				b.stepProber(monitor.Heard{ID: s.id, At: now, Frame: f})
 			}
 		}
 	}

@@ -20,6 +20,7 @@ type rxWorker struct {
 	reader *reader
 	count  traffic // delivered to the host
 	seen   counter // frames read, delivered or not: the ARP monitor's and poller's view
+	group  counter // broadcasts and multicasts of these, while the bond is up
 	drops  drops
 
 	slow  *slowInbox // for Markers: they must not overtake the data before them
@@ -64,8 +65,12 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 	}
 	w.out = w.out[:0]
 	w.seg.Reset()
+	group := uint64(0)
 	for i := range pkts {
 		p := &pkts[i]
+		if b := p.Frame(); len(b) > 0 && b[0]&1 != 0 {
+			group++
+		}
 		if why := receive(s, rule, p.Frame()); why != policy.None {
 			w.drops.n[why].add(1)
 			if why == policy.RxSlowProto && lacp.IsMarker(p.Frame()) {
@@ -91,6 +96,7 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 			w.drops.n[policy.RxMalformed].add(1)
 		}
 	}
+	w.group.add(group)
 	w.write(w.out)
 }
 

@@ -56,6 +56,7 @@ type slave struct {
 	memory       *lacp.PortMemory // of another process
 
 	sampled uint64    // of seen(), when the ARP monitor last looked
+	grouped uint64    // of rx.group, likewise
 	groups  []nic.MAC // that control is in; whoever holds the bond's lock owns it
 
 	carrier  bool      // admin up and carrier, as last seen

@@ -41,18 +41,10 @@ func (p *Prober) asked(now time.Time) {
 	}
 }
 
-// answered notes an answer. Without an address of its own the bond asks from the
-// unspecified one, and is answered there.
-func (p *Prober) answered(at time.Time, f Frame) {
-	from, ok := p.target(f, f.From, f.To)
-	if !ok && f.Kind == FrameReply && f.To.IsUnspecified() {
-		from, ok = f.From, true
-	}
-	if !ok {
-		return
-	}
+// answered notes an answer of a target.
+func (p *Prober) answered(at time.Time, target netip.Addr) {
 	for i := range p.targets {
-		if t := &p.targets[i]; t.Addr == from && at.After(t.AnsweredAt) {
+		if t := &p.targets[i]; t.Addr == target && at.After(t.AnsweredAt) {
 			t.AnsweredAt = at
 		}
 	}

@@ -24,6 +24,7 @@ const (
 type Frame struct {
 	Kind     FrameKind
 	From, To netip.Addr
+	Group    bool // of FrameAny: a broadcast or multicast
 }
 
 var allNodes = netip.MustParseAddr("ff02::1")
@@ -38,7 +39,14 @@ func (p *Prober) hear(now time.Time, ev Heard) {
 	if at.After(now) {
 		at = now
 	}
-	p.answered(at, ev.Frame)
+	got := p.weigh(ev.Frame)
+	if got.proof == proofAnswer {
+		p.answered(at, got.target)
+	}
+	if at.After(s.since) && (got.proof >= s.evidence.proof || at.After(s.evidence.at.Add(p.cfg.window(1)))) {
+		s.evidence = got
+		s.evidence.at = at
+	}
 	if !p.validates(s) {
 		if p.cfg.Validate&ValidateFilter == 0 || ev.Frame.Kind != FrameAny {
 			s.heard(at)

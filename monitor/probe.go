@@ -88,9 +88,10 @@ type ProbeEffect struct {
 }
 
 // Prober is the ARP and ND monitor of one bond: the state machine behind the
-// driver's arp_interval. A slave is good while it hears of the targets it
-// probes. The driver looks once an interval; here a slave is taken down when
-// its time is over and up when it is heard. It is not safe for concurrent use.
+// driver's arp_interval. A slave is good while it receives what arp_validate asks
+// for. The driver looks once an interval; here a slave is taken down when its
+// time is over, and up when it receives something, but for silence it stays down
+// for an interval at least. It is not safe for concurrent use.
 type Prober struct {
 	cfg       ProbeConfig
 	slaves    []probed // in the order of adding
@@ -107,6 +108,8 @@ type probed struct {
 	carrier  bool
 	link     Link
 	since    time.Time // when it was last taken down; what it heard before counts no more
+	heldDown time.Time // it doesn't come up before: the driver looks once an interval
+	evidence evidence  // what it heard since
 	linkUp   time.Time // when it was last given the active role, or tried
 	grace    time.Time // it isn't taken down for silence before
 	lastTx   time.Time // probes sent
@@ -163,7 +166,11 @@ func (p *Prober) heldUp(now time.Time) {
 	}
 	for i := range p.slaves {
 		s := &p.slaves[i]
-		s.grace, s.lastTx, s.lastRx = s.grace.Add(late), s.lastTx.Add(late), s.lastRx.Add(late)
+		for _, t := range []*time.Time{&s.since, &s.heldDown, &s.evidence.at, &s.linkUp, &s.grace, &s.lastTx, &s.lastRx} {
+			if !t.IsZero() {
+				*t = t.Add(late) // all of them: what came after what stays so
+			}
+		}
 		for a, t := range s.targetRx {
 			s.targetRx[a] = t.Add(late)
 		}
@@ -270,8 +277,12 @@ func (p *Prober) Next() (time.Time, bool) {
 	}
 	at := p.next
 	for i := range p.slaves {
-		if t, ok := p.deadline(&p.slaves[i]); ok && t.Before(at) {
+		s := &p.slaves[i]
+		if t, ok := p.deadline(s); ok && t.Before(at) {
 			at = t
+		}
+		if !s.heldDown.IsZero() && s.heldDown.Before(at) && p.answers(s.heldDown, s) {
+			at = s.heldDown
 		}
 	}
 	return at, true

@@ -19,12 +19,16 @@ func (p *Prober) judge(now time.Time) {
 				p.down(now, s, "no carrier")
 			} else if at, ok := p.deadline(s); ok && !now.Before(at) {
 				p.down(now, s, p.silence(now, s))
+				s.heldDown = now.Add(p.cfg.Interval)
 			}
 			continue
 		}
+		if !now.Before(s.heldDown) {
+			s.heldDown = time.Time{}
+		}
 		switch {
-		case p.answers(now, s):
-			p.to(s, LinkUp, "heard of a target")
+		case s.heldDown.IsZero() && p.answers(now, s):
+			p.to(s, LinkUp, s.evidence.String())
 		case !s.carrier && s.link != LinkDown:
 			if p.candidate == s.id {
 				p.try(0)
@@ -41,7 +45,7 @@ func (p *Prober) to(s *probed, l Link, why string) {
 }
 
 func (p *Prober) down(now time.Time, s *probed, why string) {
-	s.since = now
+	s.since, s.heldDown, s.evidence = now, time.Time{}, evidence{}
 	p.to(s, LinkDown, why)
 }
 
@@ -74,11 +78,14 @@ func (p *Prober) silence(now time.Time, s *probed) string {
 	if p.inRole(s) && s.lastTx.Before(p.heardAt(s)) {
 		return "no target can be asked"
 	}
-	what := "nothing"
-	if p.validates(s) {
-		what = "no target"
+	what := "received nothing"
+	switch {
+	case p.validates(s) && p.inRole(s):
+		what = "no target answered"
+	case p.validates(s):
+		what = "received no probe of ours"
 	}
-	return fmt.Sprintf("%s heard for %d ms", what, now.Sub(p.heardAt(s)).Milliseconds())
+	return fmt.Sprintf("%s for %d ms", what, now.Sub(p.heardAt(s)).Milliseconds())
 }
 
 // answers: a slave that isn't UP has heard something since it was taken down
@@ -128,7 +135,7 @@ func (p *Prober) tick(now time.Time) {
 		return // somebody is about to be chosen
 	}
 	if s := p.slave(p.candidate); s != nil && s.link == LinkBack {
-		p.to(s, LinkFail, "tried, heard nothing")
+		p.to(s, LinkFail, "tried, no answer")
 	}
 	if s := p.nextCandidate(); s != nil {
 		if s.link != LinkBack {
