@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # that ours stands in front of, and what guests with other kernels are made of. The
 # guests' kernels are downloaded into a cache (bench/guest). For the rest the tests
 # need a kernel.
-DEBS     := gcc libc6-dev iproute2 net-tools iputils-ping ethtool qemu-system-x86 busybox-static cpio xz-utils kmod openvswitch-switch user-mode-linux tshark dbus-daemon dhcpcd-base prometheus-node-exporter
+DEBS     := gcc libc6-dev iproute2 net-tools iputils-ping ethtool qemu-system-x86 busybox-static cpio xz-utils kmod openvswitch-switch tshark dbus-daemon dhcpcd-base prometheus-node-exporter
 FUZZTIME ?= 5s
 COUNT    ?= 6
 

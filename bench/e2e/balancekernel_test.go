@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tapbond/tapbond/bench/guest"
 	"github.com/tapbond/tapbond/bench/lab"
-	"github.com/tapbond/tapbond/bench/peers"
 )
 
 // What the kernel's driver says on the network in balance-tlb and balance-alb,
@@ -19,7 +19,7 @@ import (
 // the number differs on purpose, which docs/deviations.md tells, it is bounded by
 // the kernel's.
 func TestSaysWhatTheKernelSays(t *testing.T) {
-	need(t, "linux.uml")
+	needGuest(t)
 	for _, mode := range []string{"balance-tlb", "balance-alb"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -128,28 +128,28 @@ const (
 
 type kernelSayer struct {
 	*hearing
-	k *peers.Kernel
+	g *guest.Guest
 }
 
 func (s *kernelSayer) begin(mode string) {
-	var names []string
-	for _, k := range s.lab.Links() {
-		names = append(names, k.Slave())
+	cfg := guest.Config{Host: s.lab.A}
+	for i, k := range s.lab.Links() {
+		cfg.NICs = append(cfg.NICs, guest.NIC{MAC: lab.SlaveMAC(i).String(), Interface: k.Slave()})
 	}
-	k, err := peers.StartKernel(s.t.Context(), s.lab.A, names...)
+	g, err := guest.Start(s.t.Context(), cfg)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.k = k
-	s.run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1 && ip link add bond0 type bond mode " + mode + " miimon 100")
-	for i, name := range names {
-		s.run(fmt.Sprintf("ip link set %s address %s && ip link set %s master bond0", name, lab.SlaveMAC(i), name))
+	s.g = g
+	s.run("modprobe bonding max_bonds=0 && sysctl -qw net.ipv6.conf.default.disable_ipv6=1 && ip link add bond0 type bond mode " + mode + " miimon 100")
+	for i := range cfg.NICs {
+		s.run(fmt.Sprintf("ip link set eth%d master bond0", i))
 	}
 	s.run("ip addr add " + lab.AddrA4.String() + " dev bond0 && ip link set bond0 up && " + keepNeighbours + " && " + addMacvlan)
 }
 
 func (s *kernelSayer) run(line string) string {
-	out, err := s.k.Run(s.t.Context(), "%s", line)
+	out, err := s.g.Run(s.t.Context(), "%s", line)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -157,7 +157,9 @@ func (s *kernelSayer) run(line string) string {
 }
 
 func (s *kernelSayer) cable(i int, up bool) {
-	s.run("ip link set x" + fmt.Sprint(i) + map[bool]string{true: " up", false: " down"}[up])
+	if err := s.g.Cable(i, up); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *kernelSayer) macs() string { return s.run("cat /sys/class/net/eth[0-2]/address") }
@@ -165,8 +167,8 @@ func (s *kernelSayer) macs() string { return s.run("cat /sys/class/net/eth[0-2]/
 func (s *kernelSayer) addVLAN() bool { s.run(addVLAN); return true }
 
 func (s *kernelSayer) end() {
-	if s.k != nil {
-		if err := s.k.Stop(); err != nil {
+	if s.g != nil {
+		if err := s.g.Stop(); err != nil {
 			s.t.Error(err)
 		}
 	}

@@ -1,10 +1,7 @@
 package e2e
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -28,6 +25,10 @@ const convergeForeign = 4 * time.Second
 
 // stranger is one of them, with two links to host A's bond.
 type stranger interface {
+	// begin makes the partner ready for a scenario, which finds nothing of those
+	// before; end takes it away.
+	begin()
+	end()
 	// form makes its bond anew. fast and active are what it asks for and how it
 	// begins; odd leaves its second port out of the group.
 	form(fast, active, odd bool)
@@ -155,12 +156,13 @@ func (f *foreign) situations() {
 	run := func(name, words string, fast, active, odd bool, fn func()) {
 		for range 3 {
 			if f.whole(func() {
+				f.stranger.begin()
+				defer f.end()
 				f.form(fast, active, odd)
-				f.begin("mode 802.3ad miimon 100 xmit_hash_policy layer3+4 " + words)
+				f.bed.begin("mode 802.3ad miimon 100 xmit_hash_policy layer3+4 " + words)
 				t.Log(name)
 				defer f.stop()
 				fn()
-				f.gone()
 			}) {
 				return
 			}
@@ -253,6 +255,10 @@ func (p *ovsPartner) form(fast, active, odd bool) {
 	p.f.must(p.o.Bond(p.f.t.Context(), members, words...))
 }
 
+func (p *ovsPartner) begin() {}
+
+func (p *ovsPartner) end() { p.gone() }
+
 func (p *ovsPartner) oddWhy() lacp.Why { return lacp.WhyNoPDU }
 
 func (p *ovsPartner) gone() { p.f.must(p.o.Unbond(p.f.t.Context())) }
@@ -300,156 +306,5 @@ func TestInteropOpenVSwitch(t *testing.T) {
 		}
 	})
 	f.stranger = &ovsPartner{f, o}
-	f.situations()
-}
-
-// kernelPartner is the kernel's driver. Its bond0 is in the guest, bridged to a
-// third NIC that leads to host0 in host B.
-type kernelPartner struct {
-	f *foreign
-	k *peers.Kernel
-}
-
-// hung is how long a guest's command may take, and asked how long an answer that
-// somebody waits for.
-const hung, asked = 40 * time.Second, 5 * time.Second
-
-// boot starts a guest, in place of the one that there may be.
-func (p *kernelPartner) boot() {
-	p.f.t.Helper()
-	p.stop()
-	var err error
-	p.k, err = peers.StartKernel(p.f.t.Context(), p.f.lab.B, "eth0", "eth1", "guest0")
-	p.f.must(err)
-	_, err = p.k.Run(p.f.t.Context(), "ip link add br0 type bridge; ip link set eth2 master br0 up; ip link set br0 up")
-	p.f.must(err)
-}
-
-func (p *kernelPartner) stop() {
-	if p.k == nil {
-		return
-	}
-	if err := p.k.Stop(); err != nil {
-		p.f.t.Error(err)
-	}
-	p.k = nil
-}
-
-// guest runs commands in the guest. User-Mode Linux hangs now and then when NICs
-// are set down: then another guest does all of them. They begin with one that
-// has no bonds, or leave such a one.
-func (p *kernelPartner) guest(commands ...string) {
-	p.f.t.Helper()
-	for range 3 {
-		err := p.tryGuest(commands)
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			p.f.must(err)
-			return
-		}
-		p.f.t.Logf("another guest: %v", err)
-		p.boot()
-	}
-	p.f.t.Fatal("three guests hung")
-}
-
-func (p *kernelPartner) tryGuest(commands []string) error {
-	for _, c := range commands {
-		ctx, cancel := context.WithTimeout(p.f.t.Context(), hung)
-		_, err := p.k.Run(ctx, "%s", c)
-		cancel()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *kernelPartner) form(fast, active, odd bool) {
-	p.f.t.Helper()
-	options := "type bond mode 802.3ad miimon 100 xmit_hash_policy layer3+4"
-	if fast {
-		options += " lacp_rate fast"
-	}
-	if !active {
-		options += " lacp_active off"
-	}
-	commands := []string{
-		"ip link add bond0 address 02:00:00:00:05:00 " + options,
-		"ip link set eth0 down; ip link set eth1 down; ip link set eth0 master bond0",
-	}
-	if odd { // the same system, port 2, another key; a little later
-		commands = append(commands,
-			"ip link add bond1 address 02:00:00:00:05:01 "+options+" ad_actor_system 02:00:00:00:05:00 ad_user_port_key 5",
-			"ip link add spare0 type veth peer name spare1; ip link set spare0 master bond1",
-			"ip link set eth1 master bond1; (sleep 3.5; ip link set bond1 up) >/dev/null 2>&1 &")
-	} else {
-		commands = append(commands, "ip link set eth1 master bond0")
-	}
-	p.guest(append(commands, "ip link set bond0 master br0 up")...)
-}
-
-func (p *kernelPartner) oddWhy() lacp.Why { return lacp.WhyKeyMismatch }
-
-func (p *kernelPartner) gone() {
-	p.f.t.Helper()
-	p.guest("for l in bond0 bond1 spare0; do ip link del $l 2>/dev/null; done; true")
-}
-
-func (p *kernelPartner) cable(i int, up bool) {
-	p.f.t.Helper()
-	p.f.must(p.k.Cable(p.f.t.Context(), i, up))
-}
-
-func (p *kernelPartner) ifname() string { return "host0" }
-
-// dead gives up a guest that hangs: the next command is another one's.
-func (p *kernelPartner) dead() bool {
-	ctx, cancel := context.WithTimeout(p.f.t.Context(), hung)
-	defer cancel()
-	_, err := p.k.Run(ctx, "true")
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	p.boot()
-	return true
-}
-
-// uses: the driver leaves the bits of a port that lost its link as they were.
-func (p *kernelPartner) uses() (on [2]bool) {
-	for i := range on {
-		dir := fmt.Sprintf("/sys/class/net/eth%d/bonding_slave", i)
-		ctx, cancel := context.WithTimeout(p.f.t.Context(), asked)
-		said, err := p.k.Run(ctx, "cat %s/ad_actor_oper_port_state %s/mii_status", dir, dir)
-		cancel()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			p.f.alive()
-		}
-		if err != nil {
-			continue
-		}
-		var state uint8
-		var mii string
-		if _, err := fmt.Sscan(said, &state, &mii); err == nil {
-			on[i] = lacp.Bits(state).Has(lacp.Synchronization|lacp.Collecting|lacp.Distributing) && mii == "up"
-		}
-	}
-	return on
-}
-
-func TestInteropKernel(t *testing.T) {
-	t.Parallel()
-	need(t, "linux.uml", "ethtool")
-	f := newForeign(t)
-	f.must(f.lab.B.Do(func() error {
-		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "host0"}, PeerName: "guest0"})
-	}))
-	for _, n := range []string{"host0", "guest0"} {
-		f.must(f.lab.B.Offloads(n, false))
-		f.must(f.lab.B.Up(n))
-	}
-	p := &kernelPartner{f: f}
-	t.Cleanup(p.stop)
-	p.boot()
-	f.stranger = p
 	f.situations()
 }

@@ -197,3 +197,10 @@ func (o *OVS) Stop() error {
 	}), os.RemoveAll(o.dir))
 	return errors.Join(errs...)
 }
+
+func tail(s string, n int) string {
+	if len(s) > n {
+		s = s[len(s)-n:]
+	}
+	return strings.TrimSpace(s)
+}
