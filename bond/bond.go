@@ -118,8 +118,8 @@ func newBond(ctx context.Context, e *Engine, cfg Config) (*Bond, error) {
 	if !ok {
 		vals = e.defaults()
 	}
-	known := e.interfaces(cfg.Options)
-	res, err := vals.Apply(option.Env{Bond: cfg.Name, Interface: func(name string) option.Iface { return known[name] }}, cfg.Options)
+	assigns, known := e.resolve(cfg.Options)
+	res, err := vals.Apply(option.Env{Bond: cfg.Name, Interface: func(name string) option.Iface { return known[name] }}, assigns)
 	if err != nil {
 		return nil, err
 	}
@@ -262,6 +262,14 @@ func (b *Bond) slaveByName(name string) *slave {
 		if s.name == name && !s.leaving {
 			return s
 		}
+	}
+	return nil
+}
+
+// memberByIndex is slaveByIndex without slaves that are leaving.
+func (b *Bond) memberByIndex(index int) *slave {
+	if s := b.slaveByIndex(index); s != nil && !s.leaving {
+		return s
 	}
 	return nil
 }

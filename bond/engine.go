@@ -286,21 +286,3 @@ func (e *Engine) renamed(b *Bond, from, to string) {
 	delete(e.bonds, from)
 	e.bonds[to] = b
 }
-
-// interfaces looks up every interface that a request's values may name.
-func (e *Engine) interfaces(assigns []option.Assign) map[string]option.Iface {
-	known := make(map[string]option.Iface)
-	for _, a := range assigns {
-		name := strings.TrimLeft(strings.TrimSpace(a.Value), "+-") // slaves take a sign in front
-		info, err := e.sys.LinkByName(name)
-		if err != nil {
-			continue
-		}
-		i := option.Iface{Exists: true, Up: info.Up}
-		if b := e.owner(info.Index); b != nil && b.index != info.Index {
-			i.Master, i.BondSlave = b.Name(), true
-		}
-		known[name] = i
-	}
-	return known
-}

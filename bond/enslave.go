@@ -2,10 +2,7 @@ package bond
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
@@ -70,6 +67,7 @@ type enslaving struct {
 	take bool    // the bond takes the slave's address
 	mtu  int
 
+	primary      string // the interface that primary names
 	activeBackup bool
 	balanced     bool    // balance-tlb or -alb: addresses are unique
 	fom          uint32  // fail_over_mac in force
@@ -99,52 +97,10 @@ func (u undoList) run() {
 func (e *enslaving) situation() {
 	b := e.b
 	e.sit = link.Situation{Bond: b.name, BondIndex: b.index, InUse: func(index int) bool { return index != e.claimed }}
-	e.mac, e.mtu = b.mac, b.mtu
+	e.mac, e.mtu, e.primary = b.mac, b.mtu, b.vals.Primary
 	e.take = b.ownMAC && len(b.slaves) == 0
 	e.balanced = b.bal != nil
 	e.activeBackup, e.fom, e.others = b.vals.Mode == option.ActiveBackup, b.failOverMAC(), len(b.slaves) > 0
-}
-
-// reserve claims the named interface in the engine before anything is read that
-// another bond might still change, and returns it as it is from then on. A claim
-// that fails shows in the checks, in their order.
-func (e *enslaving) reserve(name string) (link.Info, error) {
-	b := e.b
-	info, err := b.sys.LinkByName(name)
-	if err != nil {
-		return info, link.Missing(e.sit.Bond, name, err)
-	}
-	if b.engine.claim(info.Index, b) {
-		e.claimed = info.Index
-	}
-	if info, err = b.sys.LinkByIndex(info.Index); err != nil {
-		return info, link.Missing(e.sit.Bond, name, err)
-	}
-	return info, nil
-}
-
-// driven refuses a NIC that another process of ours drives, which the lock of the
-// network namespace excludes unless an older program runs there, or a user without
-// rights holds it. Its filter must not be taken for one that a dead process left.
-func (e *enslaving) driven(info link.Info) error {
-	err := e.b.sys.Driven(info.Index)
-	if errors.Is(err, nic.ErrDriven) {
-		return &link.EnslaveError{
-			Bond: e.sit.Bond, Slave: info.Name, Errno: unix.EBUSY,
-			Message: "Device is in use and cannot be enslaved (" + err.Error() + ")",
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%s: (slave %s): %w", e.sit.Bond, info.Name, err)
-	}
-	return nil
-}
-
-// giveUp ends the claim of an enslave that failed and is undone.
-func (e *enslaving) giveUp() {
-	if e.claimed != 0 {
-		e.b.engine.disclaim(e.claimed, e.b)
-	}
 }
 
 // prepare does everything that touches the host, in the kernel's order, and
@@ -322,8 +278,8 @@ func (b *Bond) watchLink(s *slave) {
 // welcome gives a new slave its role.
 func (e *enslaving) welcome() {
 	b, s := e.b, e.s
-	if s.name == b.vals.Primary {
-		b.forcePrimary = true
+	if s.name == e.primary { // it may have been set by another name of the interface
+		b.vals.Primary, b.forcePrimary = s.name, true
 	}
 	// The kernel raises the carrier without a word here; a word is for changes.
 	b.updateCarrier()

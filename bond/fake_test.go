@@ -35,8 +35,9 @@ type fakeSystem struct {
 	shields  map[int]bool    // which links have the filter
 	held     map[string]bool // NICs that a manager was told to leave alone
 	clients  map[string][]unmanage.Client
-	fail     map[string]error // "op index": what the call answers
-	before   func()           // called, locked, before anything is changed
+	alt      map[string]string // alternative names of links
+	fail     map[string]error  // "op index": what the call answers
+	before   func()            // called, locked, before anything is changed
 	calls    []string
 	sent     []announcement // what control sockets sent
 	control  map[int]*fakeControl
@@ -108,7 +109,7 @@ func (f *fakeSystem) LinkByName(name string) (link.Info, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, l := range f.links {
-		if l.Name == name {
+		if l.Name == name || f.alt[name] == l.Name {
 			return *l, nil
 		}
 	}

@@ -292,7 +292,11 @@ func (b *Bond) slaveEvent(s *slave, ev monitor.LinkEvent) {
 func (b *Bond) slaveLooks(s *slave, name string, mtu int, mac [6]byte) (mend bool) {
 	if name != s.name {
 		b.event(Event{Slave: s.name, Kind: "slave_rename", Message: "interface is now called " + name, From: s.name, To: name})
+		was := s.name
 		s.name, b.dirty = name, true
+		if b.primaryMode() && (b.vals.Primary == was || b.vals.Primary == name) {
+			b.reselect("the primary slave is another one by its name")
+		}
 		if b.lag != nil {
 			b.stepLACP(lacp.PortRenamed{Port: lacp.PortID(s.id), Name: name})
 		}

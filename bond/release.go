@@ -35,6 +35,9 @@ func (b *Bond) releaseByName(ctx context.Context, name string) error {
 	if err := b.call(func() { s, bond = b.slaveByName(name), b.name }); err != nil {
 		return err
 	}
+	if info, err := b.sys.LinkByName(name); s == nil && err == nil { // an alternative name
+		_ = b.call(func() { s = b.memberByIndex(info.Index) })
+	}
 	if s == nil {
 		return &ReleaseError{Bond: bond, Slave: name}
 	}
@@ -172,9 +175,6 @@ func (b *Bond) leave(s *slave) {
 		for _, e := range b.effects {
 			b.linkChanged(e)
 		}
-	}
-	if b.vals.Primary == s.name {
-		b.vals.Primary = ""
 	}
 	if b.active == s {
 		b.reselect("active slave released")

@@ -22,7 +22,7 @@ func (b *Bond) Set(ctx context.Context, via option.Via, assigns []option.Assign)
 	defer b.unlock()
 	// What the request names is looked up here: the control goroutine asks the
 	// host nothing.
-	known := b.engine.interfaces(assigns)
+	assigns, known := b.engine.resolve(assigns)
 	var res option.Result
 	var err error
 	if gone := b.call(func() {

@@ -14,6 +14,9 @@ const maxName = 31
 // maxIfname is the longest interface name.
 const maxIfname = 15
 
+// maxAltname is the longest alternative name.
+const maxAltname = 127
+
 // Parse reads text as the driver reads the value of a table option: digits and
 // spaces alone are a number, of which the first counts; anything else is
 // looked up by its first word. ok is false if that yields no allowed value.

@@ -41,7 +41,7 @@ func setActiveSlave(t *txn, c *change) *failure {
 // and takes over at once; else a former primary loses the role.
 func setPrimary(t *txn, c *change) *failure {
 	had := t.primarySlave() != ""
-	t.v.Primary = cut(c.text, maxIfname)
+	t.v.Primary = cut(c.text, maxAltname) // it may become known as an interface's alternative name
 	switch now := t.primarySlave(); {
 	case now != "":
 		t.effect(SetPrimary{now})

@@ -15,6 +15,7 @@ import (
 	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/explain"
+	"github.com/tapbond/tapbond/internal/link"
 )
 
 func explainCmd() *cobra.Command {
@@ -31,7 +32,7 @@ func explainCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, ok := explain.OfSlave(bonds, args[0], time.Now())
+			e, ok := explain.OfSlave(bonds, link.OwnName(args[0]), time.Now())
 			if !ok {
 				return fmt.Errorf("%s is no slave of a bond of this network namespace", args[0])
 			}
@@ -91,6 +92,9 @@ func onlyBond(cmd *cobra.Command, name string) (*bond.State, error) {
 	bonds, err := bondStates(cmd)
 	if err != nil {
 		return nil, err
+	}
+	if name != "" {
+		name = link.OwnName(name)
 	}
 	for i := range bonds {
 		if bonds[i].Name == name || name == "" && len(bonds) == 1 {

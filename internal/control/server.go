@@ -95,7 +95,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 func (s *Server) withBond(h func(http.ResponseWriter, *http.Request, *bond.Bond)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("bond")
-		b := s.engine.Bond(name)
+		b := s.engine.Find(name)
 		if b == nil {
 			answer(w, nil, &Error{Message: "bond " + name + " does not exist", Errno: unix.ENODEV})
 			return

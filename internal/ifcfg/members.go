@@ -111,6 +111,9 @@ func (p *planner) named(b *Bond, members []member) Options {
 				return m.nic.Name
 			}
 		}
+		if l := p.world.link(n); l != nil {
+			return l.Name
+		}
 		return n
 	}
 	isSlave := func(n string) bool { return has(members, n) || p.world.bond(b.Name).slave(n) != nil }

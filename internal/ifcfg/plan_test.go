@@ -73,6 +73,20 @@ func TestUpTwiceIsUpOnce(t *testing.T) {
 	check(t, told(s.Down("bond0", machine()), nil), "")
 }
 
+// Files may have a NIC's alternative name wherever they have a name.
+func TestUpByAlternativeNames(t *testing.T) {
+	files := map[string]string{}
+	for name, text := range recipe {
+		files[name] = strings.ReplaceAll(text, "eth1", "enp1s0f1")
+	}
+	w := machine()
+	w.link("eth1").AltNames = []string{"enx02", "enp1s0f1"}
+	check(t, told(set(t, files).Up([]string{"bond0"}, w, Rules{})), told(set(t, recipe).Up([]string{"bond0"}, machine(), Rules{})))
+	w = running()
+	w.link("eth1").AltNames = []string{"enp1s0f1"}
+	check(t, told(set(t, files).Up([]string{"bond0"}, w, Rules{})), "")
+}
+
 // A value that reads otherwise than it is written is there all the same.
 func TestUpKnowsWhatOptionsRead(t *testing.T) {
 	w := running()

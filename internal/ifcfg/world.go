@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // World is what is there when a plan is made.
@@ -19,6 +20,8 @@ type World struct {
 // Link is an interface of the machine.
 type Link struct {
 	Name string
+	// AltNames are its alternative names.
+	AltNames []string
 	// MAC is the address it has, Perm the one it was made with (nil: unknown).
 	MAC, Perm net.HardwareAddr
 	MTU       int
@@ -63,7 +66,7 @@ type DHCP struct {
 
 func (w *World) link(name string) *Link {
 	for i := range w.Links {
-		if w.Links[i].Name == name {
+		if w.Links[i].Name == name || slices.Contains(w.Links[i].AltNames, name) {
 			return &w.Links[i]
 		}
 	}

@@ -64,7 +64,7 @@ func linksNow(links []netlink.Link, addrs []netlink.Addr) []ifcfg.Link {
 	for _, l := range links {
 		a := l.Attrs()
 		n := ifcfg.Link{
-			Name: a.Name, MAC: a.HardwareAddr, MTU: a.MTU, Up: a.RawFlags&unix.IFF_UP != 0,
+			Name: a.Name, AltNames: a.AltNames, MAC: a.HardwareAddr, MTU: a.MTU, Up: a.RawFlags&unix.IFF_UP != 0,
 			Loopback: a.RawFlags&unix.IFF_LOOPBACK != 0, Kind: l.Type(), Master: names[a.MasterIndex],
 		}
 		if len(a.PermHWAddr) == 6 {

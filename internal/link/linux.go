@@ -31,8 +31,15 @@ func NewLinux() (*Linux, error) {
 // Close closes the socket.
 func (l *Linux) Close() { l.nl.Close() }
 
-// LinkByName implements Host.
+// altNameSize is ALTIFNAMSIZ of linux/if.h: the longest name of an interface, in
+// bytes with its end.
+const altNameSize = 128
+
+// LinkByName implements Host. The name may be an alternative one.
 func (l *Linux) LinkByName(name string) (Info, error) {
+	if name == "" || len(name) >= altNameSize {
+		return Info{}, fmt.Errorf("%.32s: %w", name, unix.ENODEV)
+	}
 	x, err := l.nl.LinkByName(name)
 	if err != nil {
 		return Info{}, notFound(name, err)

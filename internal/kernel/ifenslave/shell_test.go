@@ -56,7 +56,7 @@ func (f *fake) Sync(context.Context) error {
 
 func (f *fake) NIC(name string) (NIC, error) {
 	for _, n := range f.nics {
-		if n.Name == name {
+		if n.Name == name || "alt-"+n.Name == name {
 			return n, nil
 		}
 	}
@@ -104,6 +104,9 @@ func TestWorks(t *testing.T) {
 		calls  []string
 	}{
 		{"bond0 eth1 eth2", 0, "", []string{"prepare eth1", "enslave bond0 eth1", "prepare eth2", "enslave bond0 eth2"}},
+		{"alt-bond0 alt-eth1", 0, "", []string{"prepare eth1", "enslave bond0 eth1"}},
+		{"-d alt-bond0 alt-eth0", 0, "", []string{"release bond0 eth0"}},
+		{"-c bond0 alt-eth0", 0, "", []string{"set bond0 active_slave=eth0"}},
 		{"-f bond0 eth1", 0, "", []string{"prepare eth1", "enslave bond0 eth1"}},
 		{"bond0 eth9 eth1", 19, exists, []string{"prepare eth1", "enslave bond0 eth1"}},
 		{"bond0 eth0", 1, fmt.Sprintf(slaveBond, "eth0", "eth0"), nil},

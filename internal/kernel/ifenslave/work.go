@@ -19,6 +19,7 @@ func (j *job) run(ctx context.Context) int {
 		j.complain(0, "Master '%s': Error: handshake with driver failed. Aborting", j.master)
 		return j.complain(exitFailed, "There is no interface %s: `modprobe bonding` makes bond0, `ip link add %s type bond` this one", j.master, j.master)
 	}
+	j.master = master.Name // it may have been called by an alternative one
 	slaves := j.names[1:]
 	b := j.bond(j.master)
 	switch {
@@ -78,6 +79,7 @@ func (j *job) enslave(ctx context.Context, name string) int {
 	case !nic.Exists:
 		return j.complain(exitNoDev, "Slave '%s': Error: get settings failed: %s. Skipping", name, option.Strerror(unix.ENODEV))
 	}
+	name = nic.Name
 	failed := func() int {
 		return j.complain(exitFailed, "Master '%s', Slave '%s': Error: Enslave failed", j.master, name)
 	}
@@ -105,6 +107,7 @@ func (j *job) release(ctx context.Context, name string) int {
 	if err != nil || !nic.Exists {
 		return j.complain(exitFlags, "Slave '%s': Error: get flags failed. Skipping", name)
 	}
+	name = nic.Name
 	failed := func() int {
 		return j.complain(exitFailed, "Master '%s', Slave '%s': Error: Release failed", j.master, name)
 	}
@@ -126,6 +129,7 @@ func (j *job) changeActive(ctx context.Context, name string) int {
 	if err != nil || !nic.Exists {
 		return j.complain(exitFlags, "Slave '%s': Error: get flags failed. Aborting", name)
 	}
+	name = nic.Name
 	failed := func() int {
 		return j.complain(exitFailed, "Master '%s', Slave '%s': Error: Change active failed", j.master, name)
 	}

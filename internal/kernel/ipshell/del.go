@@ -10,6 +10,7 @@ func (s *Shell) del(ctx context.Context, words, whole []string) int {
 		return s.refused(err)
 	}
 	r, ok := parse(words)
+	r.dev = s.ownName(p, r.dev)
 	if !ok || p.bond(r.dev) == nil || r.kind != "" && r.kind != "bond" {
 		return s.settled(ctx, p, s.real(ctx, whole...))
 	}

@@ -18,6 +18,7 @@ func (s *Shell) set(ctx context.Context, words, whole []string) int {
 		return s.refused(err)
 	}
 	r, ok := parse(words)
+	r.dev, r.master = s.ownName(p, r.dev), s.ownName(p, r.master)
 	if ok && p.hung != nil && s.needs(ctx, &r) {
 		s.complain("tapbond ip: %s: nothing was changed: only the daemon can do this", r.dev)
 		return exitKernel
@@ -101,7 +102,8 @@ func (s *Shell) change(ctx context.Context, p *picture, r *request, opts []optio
 		dev = name
 	}
 	if owner != nil && (r.nomaster || r.netns != "" || r.master != "" && r.master != owner.Name) {
-		if err := p.client.Release(ctx, owner.Name, dev); err != nil {
+		// If another command released it meanwhile, what was asked for is done.
+		if err := p.client.Release(ctx, owner.Name, dev); err != nil && !errors.Is(err, unix.EINVAL) {
 			return s.refused(err)
 		}
 		owner = nil

@@ -10,6 +10,7 @@ import (
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/link"
 )
 
 // Client is what a shell asks of the daemon.
@@ -33,6 +34,10 @@ type Shell struct {
 	Connect func(ctx context.Context) (Client, error)
 	// Start starts a daemon there.
 	Start func(ctx context.Context) error
+	// OwnName returns the name of the interface there that has this one as its name
+	// or as an alternative one, and the name itself if there is none; nil is
+	// link.OwnName.
+	OwnName func(name string) string
 
 	hung *control.HungError // of the namespace the thread is in; nil: it answers
 }
@@ -173,6 +178,21 @@ func (p *picture) slave(name string) (*bond.State, *bond.SlaveState) {
 		}
 	}
 	return nil, nil
+}
+
+// ownName resolves a name that a command line has for a device. The names that the
+// daemon uses are the devices' own.
+func (s *Shell) ownName(p *picture, name string) string {
+	if name == "" || len(p.bonds) == 0 || p.bond(name) != nil {
+		return name
+	}
+	if _, slave := p.slave(name); slave != nil {
+		return name
+	}
+	if s.OwnName != nil {
+		return s.OwnName(name)
+	}
+	return link.OwnName(name)
 }
 
 // settled has the daemon follow what the installed ip did, so that what a

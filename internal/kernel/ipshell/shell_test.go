@@ -102,6 +102,8 @@ func links(t *testing.T) {
 		"link add br0 type bridge", "link set s1 master br0", "link add link s0 name mv0 type macvlan mode bridge", "link set lo up",
 		"link set s0 up", "link set eth0 up", "link set s1 alias spare-port", "link set br0 group 7", "link set bond0 up",
 		"addr add 10.0.0.1/24 dev bond0", "addr add 10.0.0.2/24 dev s0", "addr add fd00::2/64 dev s0 nodad", "link property add dev s0 altname other",
+		"link property add dev eth0 altname alt-of-eth0", "link property add dev eth1 altname spare-nic-with-a-long-name",
+		"link property add dev bond0 altname alt-bond0-with-a-long-name",
 	} {
 		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
 			t.Fatalf("ip %s: %v %s", line, err, out)
@@ -160,6 +162,8 @@ func TestOursAreWovenIn(t *testing.T) {
 			{"-j -d link show bond0", `"linkinfo":{"info_kind":"bond","info_data":{"mode":"balance-rr","miimon":0,`, "tun"},
 			{"link show type bond", "bond0", "eth0:"},
 			{"link show master bond0", "eth0", "bond0:"},
+			{"link show master alt-bond0-with-a-long-name", "eth0", "bond0:"},
+			{"link show alt-of-eth0", "master bond0", ""},
 			{"link show type bond_slave", "eth0", "eth1"},
 			{"link show nomaster", "eth1", "eth0@"},
 			{"link show type tun", "", "bond0"},
@@ -203,6 +207,12 @@ func TestChanges(t *testing.T) {
 			{"link set eth0 mtu 1280", 0, "sync", "link show eth0", "mtu 1280"},
 			{"link set eth1 alias x", 0, "sync", "link show eth1", "alias x"},
 			{"link del bond0", 0, "delete bond0", "link show bond0", "bond0"},
+			{"link set alt-of-eth0 nomaster", 0, "release bond0 eth0; sync", "", ""},
+			{"link set alt-of-eth0 type bond_slave prio 3", 0, "set bond0 eth0/prio=3; sync", "", ""},
+			{"link set eth1 down master alt-bond0-with-a-long-name", 0, "enslave bond0 eth1; sync", "", ""},
+			{"link set spare-nic-with-a-long-name master bond0", 0, "enslave bond0 eth1; sync", "", ""},
+			{"link set alt-bond0-with-a-long-name type bond primary alt-of-eth0", 0, "set bond0 primary=alt-of-eth0; sync", "", ""},
+			{"link del alt-bond0-with-a-long-name", 0, "delete bond0", "link show bond0", "bond0"},
 			{"link del mv0", 0, "sync", "", ""},
 			{"link del dev bond0 type bond", 0, "delete bond0", "", ""},
 			{"link set bond0 type bond miimon ten", 255, "", "", ""},

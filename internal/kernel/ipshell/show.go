@@ -16,6 +16,12 @@ func (s *Shell) show(ctx context.Context, g *globals, object string, words []str
 	if len(p.bonds) == 0 {
 		return s.real(ctx, whole(words)...)
 	}
+	for i := 0; i+1 < len(words); i++ {
+		if words[i] == "master" {
+			words = slices.Clone(words)
+			words[i+1] = s.ownName(p, words[i+1])
+		}
+	}
 	asked, keep := p.filter(words)
 	args := whole(asked)
 	if g.pretty {

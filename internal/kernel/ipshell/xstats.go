@@ -27,7 +27,7 @@ func (s *Shell) xstats(ctx context.Context, g *globals, words, whole []string) i
 	if !ours || len(p.bonds) == 0 {
 		return s.real(ctx, whole...)
 	}
-	if dev != "" {
+	if dev = s.ownName(p, dev); dev != "" {
 		if _, _, status := s.ask(ctx, "link", "show", "dev", dev); status != exitOK {
 			s.complain("Cannot find device %q", dev)
 			return exitUser
