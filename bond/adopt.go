@@ -11,7 +11,6 @@ import (
 
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
-	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
 )
@@ -19,95 +18,102 @@ import (
 // Adopt goes on with the bonds that a process left which is no more: the same
 // TAPs, so that addresses, routes and connections go on, the same slaves, and
 // the same active one if its link is good. What was being made or undone then
-// is undone. The error tells of what could not be taken over; the rest was.
+// is undone. The error tells of what could not be taken over: its record is kept,
+// nothing of it is touched, and it is tried again from time to time.
 func (e *Engine) Adopt(ctx context.Context, records []Record) error {
-	var errs []error
-	for i := range records {
-		r := &records[i]
-		var err error
-		if info, found := e.ownTAP(r); !found || r.Phase != Steady {
-			err = Undo(e.sys, r)
-		} else {
-			err = e.adopt(ctx, r, info.Name)
+	e.keep.leave(records...) // first: whatever is saved from now on has them all
+	err := forEach(len(records), func(i int) error {
+		if err := e.takeUp(ctx, &records[i]); err != nil {
+			return fmt.Errorf("adopt %s: %w", records[i].Name, err)
 		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("adopt %s: %w", r.Name, err))
-		}
+		return nil
+	})
+	_ = e.keep.flush()
+	if ctx.Err() != nil {
+		return err // told to end: the next process goes on
 	}
-	e.keep.flush()
-	errs = append(errs, e.sys.Managers().Sweep(ctx, e.slaveNames())...)
-	return errors.Join(errs...)
+	return errors.Join(append(e.sys.Managers().Sweep(ctx, e.slaveNames()), err)...)
 }
 
-// ownTAP finds the TAP of a record. One that was being made is known by its
-// name alone: the record was written when there was none of that name.
-func (e *Engine) ownTAP(r *Record) (link.Info, bool) { return ownTAP(e.sys, r) }
-
-func ownTAP(sys System, r *Record) (link.Info, bool) {
-	info, err := sys.LinkByIndex(r.Index)
-	if r.Index == 0 {
-		info, err = sys.LinkByName(r.Name)
-	}
-	return info, err == nil && info.Kind == "tun"
-}
-
-func (e *Engine) adopt(ctx context.Context, r *Record, name string) error {
-	e.mu.Lock()
-	e.bonds[name] = reserved
-	e.mu.Unlock()
-	b, err := openBond(e, tap.Options{Name: name, Adopt: true}, r.Values)
-	if err != nil {
-		e.register(name, nil)
+// takeUp takes one bond over, or undoes it if it was being made or removed or its
+// TAP is gone.
+func (e *Engine) takeUp(ctx context.Context, r *Record) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	b.ownMAC, b.failovers = r.OwnMAC, r.Failovers
+	info, found := ownTAP(e.sys, r)
+	if !found || r.Phase != Steady {
+		return e.undo(r)
+	}
+	return e.adopt(ctx, r, info)
+}
+
+// ownTAP finds the TAP of a record.
+func (e *Engine) ownTAP(r *Record) (link.Info, bool) { return ownTAP(e.sys, r) }
+
+func (e *Engine) adopt(ctx context.Context, r *Record, info link.Info) error {
+	e.mu.Lock()
+	if e.bonds[info.Name] != nil {
+		e.mu.Unlock()
+		return fmt.Errorf("%s: %w", info.Name, unix.EEXIST)
+	}
+	e.bonds[info.Name] = reserved
+	e.mu.Unlock()
+	b, err := openBond(e, tap.Options{Name: info.Name, Adopt: true}, r.Values)
+	if err != nil {
+		e.register(info.Name, nil)
+		return err
+	}
+	b.admin <- struct{}{} // nobody else knows of it yet
+	defer b.unlock()
+	b.was(r, info)
+	b.start()
+	// At any moment the one record or the other is there.
+	e.keep.settled(r, nil, func() { e.register(info.Name, b) })
+	_ = b.call(func() {
+		b.event(Event{Kind: "adopt", Message: "taken over from a process that ended without releasing it", Why: "state file"})
+		if info.Name != r.Name {
+			b.event(Event{Kind: "rename", Message: "renamed to " + info.Name, From: r.Name, To: info.Name})
+		}
+	})
+	active := b.takeSlaves(ctx)
+	b.followTAP() // up first: the link monitor stands still while the bond is down
+	_ = b.call(func() { b.resumeActive(r, active) })
+	b.steerQueues()
+	err = b.takeLane()
+	b.refresh()
+	return errors.Join(err, b.tapSync.wait(ctx))
+}
+
+// was gives a bond that doesn't run yet what the record tells, and what the host
+// did to its TAP meanwhile: a new MTU is seen as such and followed.
+func (b *Bond) was(r *Record, info link.Info) {
+	b.ownMAC, b.failovers = r.OwnMAC && r.gave(info.MAC), r.Failovers
+	if r.MTU != 0 {
+		b.mtu = r.MTU
+	}
 	if b.lag != nil {
 		b.lag.numbers = r.PortNumbers
 	}
-	if err := b.lock(ctx); err != nil {
-		return err
-	}
-	defer b.unlock()
-	b.start()
-	e.register(name, b)
-	_ = b.call(func() {
-		b.event(Event{Kind: "adopt", Message: "taken over from a process that ended without releasing it", Why: "state file"})
-	})
-	var errs []error
-	for i := range r.Slaves {
-		if err := b.adoptSlave(&r.Slaves[i]); err != nil {
-			errs = append(errs, fmt.Errorf("slave %s: %w", r.Slaves[i].Name, err))
-			b.box.post(func() { b.warn(nil, "adopt", "slave "+r.Slaves[i].Name+" is left out: "+err.Error()) })
-		}
-	}
-	b.followTAP() // up first: the link monitor stands still while the bond is down
-	_ = b.call(func() { b.resumeActive(r) })
-	b.steerQueues()
-	if err := b.takeLane(); err != nil {
-		errs = append(errs, err)
-	}
-	b.refresh()
-	return errors.Join(append(errs, b.tapSync.wait(ctx))...)
+	b.pending, b.before = slices.Clone(r.Slaves), r
 }
 
-// adoptSlave takes one slave over, or leaves its NIC as it was before the bond
-// if it was coming or going.
-func (b *Bond) adoptSlave(r *SlaveRecord) error {
-	info, err := b.sys.LinkByIndex(r.Index)
-	switch {
-	case err != nil:
-		return err
-	case r.Phase != Steady:
-		return undoSlave(b.sys, r)
-	case info.MasterIndex != 0:
-		return fmt.Errorf("belongs to another link now: %w", unix.EBUSY)
-	}
+// gave: the bond had the address by itself, whatever it was doing when its process
+// ended; another one was set by somebody.
+func (r *Record) gave(mac [6]byte) bool {
+	return r.MAC == [6]byte{} || mac == r.MAC || slices.ContainsFunc(r.Slaves, func(s SlaveRecord) bool {
+		return mac == s.PermMAC || mac == s.Saved.MAC || mac == s.MAC
+	})
+}
+
+// adoptSlave takes a slave over that is still ours.
+func (b *Bond) adoptSlave(r *SlaveRecord, info link.Info) error {
 	if !b.engine.claim(info.Index, b) {
 		return fmt.Errorf("belongs to another bond: %w", unix.EBUSY)
 	}
 	e := enslaving{b: b, was: r, mac: b.mac, mtu: b.mtu, claimed: info.Index}
 	e.s = &slave{
-		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU, managers: r.Managers,
+		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU, managers: r.Managers, identity: r.Identity,
 		failures: r.Failures, outages: slices.Clone(r.Outages), prio: r.Prio, queueID: r.QueueID,
 		portPrio: r.PortPrio, prompt: info.Prompt(), assume: r.AssumedMbps, number: r.PortNumber,
 	}
@@ -115,9 +121,13 @@ func (b *Bond) adoptSlave(r *SlaveRecord) error {
 		e.s.memory = r.LACP // else the bond was set down meanwhile, and said goodbye
 	}
 	// With other rules the active slave's address is seen to once it is known.
+	var err error
 	if info.MAC != b.mac && b.failOverMAC() == option.FailOverMACNone && b.bal == nil {
 		err = b.sys.SetMAC(info.Index, b.mac)
 		e.s.mac = b.mac
+	}
+	if err == nil {
+		err = e.isolate()
 	}
 	if err == nil {
 		err = e.open()
@@ -151,9 +161,11 @@ func (e *enslaving) resume() {
 }
 
 // resumeActive puts the active slave in its role again, without a change to
-// announce; if it can't have it any more, another one is chosen as ever.
-func (b *Bond) resumeActive(r *Record) {
-	if s := b.slaveByName(r.Active); s != nil && s.link == monitor.LinkUp && s.carrier {
+// announce; if it can't have it any more, another one is chosen as ever. s is the
+// slave that had it, whatever it is called now.
+func (b *Bond) resumeActive(r *Record, s *slave) {
+	b.before = nil
+	if s != nil && s.link == monitor.LinkUp && s.carrier {
 		b.active, b.activeSince, b.activeWhy = s, r.ActiveAt, r.ActiveWhy
 		b.dirty = true
 		b.tellProber()
@@ -166,44 +178,4 @@ func (b *Bond) resumeActive(r *Record) {
 	if moves := append(b.planMACs(nil, b.active), b.partMACs()...); len(moves) > 0 {
 		b.moveMACs(moves, func() {})
 	}
-}
-
-// Undo leaves the host as it was before the bond of a record that no process
-// runs: the slaves as they were found, but down, the filters and the TAP gone.
-// What can be undone is, whatever else fails.
-func Undo(sys System, r *Record) error {
-	var errs []error
-	for i := range r.Slaves {
-		if err := undoSlave(sys, &r.Slaves[i]); err != nil && !errors.Is(err, unix.ENODEV) {
-			errs = append(errs, fmt.Errorf("slave %s: %w", r.Slaves[i].Name, err))
-		}
-	}
-	if info, found := ownTAP(sys, r); found {
-		dev, err := sys.OpenTAP(tap.Options{Name: info.Name, Adopt: true})
-		if err == nil {
-			err = dev.Delete()
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-func undoSlave(sys System, r *SlaveRecord) error {
-	if _, err := sys.LinkByIndex(r.Index); err != nil {
-		return err
-	}
-	// Down first: the filter goes when the host's stack has nothing to hear.
-	err := sys.RestoreSlave(r.Index, r.Saved)
-	serr := removeShield(sys, r.Index)
-	free := sys.Managers().Free(context.Background(), unmanage.Held{NIC: r.Name, Managers: r.Managers})
-	return errors.Join(append(free, err, serr)...)
-}
-
-// removeShield takes away a shield that is there, whoever put it there.
-func removeShield(sys System, index int) error {
-	shield, err := sys.Shield(index, nil)
-	if err != nil {
-		return err
-	}
-	return shield.Remove()
 }

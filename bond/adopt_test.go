@@ -61,12 +61,15 @@ type host struct {
 	at      string // the call that was about to be made
 	links   map[int]link.Info
 	shields map[int]bool
+	hooks   map[int]bool
+	marks   map[int]bool
+	ipv6    map[int]string
 	held    map[string]bool
 	kept    []byte
 }
 
 func (f *fakeSystem) host(at string, kept []byte) host {
-	h := host{at: at, links: map[int]link.Info{}, shields: maps.Clone(f.shields), held: maps.Clone(f.held), kept: slices.Clone(kept)}
+	h := host{at: at, links: map[int]link.Info{}, shields: maps.Clone(f.shields), hooks: maps.Clone(f.hooks), marks: maps.Clone(f.marks), ipv6: maps.Clone(f.ipv6), held: maps.Clone(f.held), kept: slices.Clone(kept)}
 	for i, l := range f.links {
 		h.links[i] = *l
 	}
@@ -82,6 +85,7 @@ func (h *host) after(nics ...string) *fakeSystem {
 		f.next = max(f.next, i)
 	}
 	f.shields, f.held = maps.Clone(h.shields), maps.Clone(h.held)
+	f.hooks, f.marks, f.ipv6 = maps.Clone(h.hooks), maps.Clone(h.marks), maps.Clone(h.ipv6)
 	return f
 }
 
@@ -91,8 +95,13 @@ func (f *fakeSystem) asBefore(want map[int]link.Info) string {
 	for i, l := range f.links {
 		got[i] = *l
 	}
-	if len(f.shields) > 0 {
-		return fmt.Sprintf("filters are left: %v", f.shields)
+	for i, v := range f.ipv6 {
+		if v != "0" && f.links[i] != nil {
+			return fmt.Sprintf("disable_ipv6 of %s is left %s", f.links[i].Name, v)
+		}
+	}
+	if len(f.shields)+len(f.hooks) > 0 {
+		return fmt.Sprintf("filters and hooks are left: %v %v", f.shields, f.hooks)
 	}
 	if nics := f.holds(); len(nics) > 0 {
 		return fmt.Sprintf("a manager still leaves these alone: %v", nics)
@@ -152,7 +161,7 @@ func TestUndoAfterAKillAnywhere(t *testing.T) {
 	for _, h := range hosts {
 		sys := h.after(nics...)
 		for _, r := range records(t, h.kept) {
-			if err := Undo(sys, &r); err != nil {
+			if _, err := Undo(sys, &r); err != nil {
 				t.Errorf("killed after %s: %v", h.at, err)
 			}
 		}

@@ -29,6 +29,7 @@ type Bond struct {
 	dev    tap.Device
 	lane   Lane // nil without one
 	index  int  // the TAP's interface index
+	marked bool // the TAP has our mark
 
 	box     *mailbox
 	admin   chan struct{} // holds a token while a request runs
@@ -94,8 +95,11 @@ type Bond struct {
 	returned returned     // own frames that came back
 	past     Traffic      // of slaves that have left
 	coming   *SlaveRecord // being enslaved
-	ending   bool         // being deleted
-	ended    bool
+	// pending are slaves that are not taken over yet, or that could not be restored.
+	pending []SlaveRecord
+	before  *Record // that is being taken over
+	ending  bool    // being deleted
+	ended   bool
 }
 
 // Config describes a bond to create.
@@ -126,7 +130,9 @@ func newBond(ctx context.Context, e *Engine, cfg Config) (*Bond, error) {
 	if _, err := e.sys.LinkByName(cfg.Name); err == nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Name, unix.EEXIST)
 	}
-	e.keep.note(cfg.Name, true)
+	if err := e.keep.note(cfg.Name, true); err != nil {
+		return nil, fmt.Errorf("%s: keep its record: %w", cfg.Name, err)
+	}
 	b, err := openBond(e, tap.Options{Name: cfg.Name}, res.Values)
 	if err != nil {
 		return nil, err
@@ -147,20 +153,31 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	if err != nil {
 		return nil, err
 	}
+	giveUp := dev.Delete
+	if o.Adopt {
+		giveUp = dev.Close // it has addresses and routes
+	}
 	info, err := e.sys.LinkByIndex(dev.Index())
 	if err != nil {
-		return nil, errors.Join(err, dev.Delete())
+		return nil, errors.Join(err, giveUp())
 	}
 	lane, err := openLane(e.sys, dev, o.Name, vals, o.Adopt)
+	var laneErr error
+	if o.Adopt && err != nil {
+		laneErr, err = err, e.sys.RemoveLane(dev.Index())
+	}
 	if err != nil {
-		return nil, errors.Join(err, dev.Delete())
+		return nil, errors.Join(err, giveUp())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Bond{
 		engine: e, sys: e.sys, bus: e.bus, dev: dev, lane: lane, index: dev.Index(),
 		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 		name: o.Name, vals: vals,
-		mac: info.MAC, ownMAC: true, mtu: info.MTU,
+		mac: info.MAC, ownMAC: true, mtu: info.MTU, marked: e.sys.OwnTAP(info),
+	}
+	if laneErr != nil {
+		b.warn(nil, "express", "express lane can't be opened, workers carry everything: "+laneErr.Error())
 	}
 	e.claim(b.index, b)
 	b.jobs = newJobs()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,9 +42,10 @@ var ErrRetired = errors.New("ending: there was no bond any more")
 // Retire ends an engine that has no bond, nor is making one, nor has the module
 // loaded: it makes none from now on. Otherwise it does nothing and returns false.
 func (e *Engine) Retire() bool {
+	left := len(e.keep.remains())
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.retired = e.retired || !e.loadedLocked()
+	e.retired = e.retired || left == 0 && !e.loadedLocked()
 	return e.retired
 }
 
@@ -62,6 +64,7 @@ func (e *Engine) Bus() *Bus { return e.bus }
 // the event source fails.
 func (e *Engine) Run(ctx context.Context, events <-chan monitor.WatchEvent) error {
 	go e.keep.run(ctx)
+	go e.retrying(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -95,9 +98,12 @@ func (e *Engine) Create(ctx context.Context, cfg Config) (*Bond, error) {
 	b, err := newBond(ctx, e, cfg)
 	e.register(cfg.Name, b)
 	// Only now: at any moment the one record or the other is there.
-	e.keep.note(cfg.Name, false)
+	unkept := e.keep.note(cfg.Name, false)
 	if err != nil {
 		return nil, err
+	}
+	if unkept != nil {
+		return nil, errors.Join(fmt.Errorf("%s: keep its record: %w", cfg.Name, unkept), b.Close(ctx))
 	}
 	b.refresh()
 	return b, nil
@@ -162,10 +168,15 @@ func (e *Engine) Bonds() []*Bond {
 // Delete releases a bond's slaves and removes its TAP.
 func (e *Engine) Delete(ctx context.Context, name string) error {
 	b := e.Bond(name)
-	if b == nil {
-		return fmt.Errorf("%s: %w", name, unix.ENODEV)
+	if b != nil {
+		return e.remove(ctx, b, true)
 	}
-	return e.remove(ctx, b, true)
+	for _, r := range e.keep.remains() {
+		if r.Name == name { // it could not be taken over
+			return errors.Join(e.undo(&r), e.keep.flush())
+		}
+	}
+	return fmt.Errorf("%s: %w", name, unix.ENODEV)
 }
 
 // tapGone deletes a bond whose TAP somebody deleted.
@@ -187,20 +198,27 @@ func (e *Engine) remove(ctx context.Context, b *Bond, tapPresent bool) error {
 	}
 	delete(e.links, b.index)
 	e.mu.Unlock()
-	e.keep.flush()
+	_ = e.keep.flush() // what can't be saved is gone all the same
 	return errs
 }
 
-// CloseAll deletes every bond and forgets the module.
+// closePatience is how long CloseAll waits for a bond that serves a request.
+const closePatience = 10 * time.Second
+
+// CloseAll deletes every bond, undoes what could not be taken over, and forgets
+// the module. Bonds are removed side by side; each has its own time.
 func (e *Engine) CloseAll(ctx context.Context) error {
 	defer e.forgetModule()
-	var errs []error
-	for _, b := range e.Bonds() {
-		if err := e.remove(ctx, b, true); err != nil && !errors.Is(err, ErrGone) {
-			errs = append(errs, err)
+	bonds := e.Bonds()
+	err := forEach(len(bonds), func(i int) error {
+		ctx, cancel := context.WithTimeout(ctx, closePatience)
+		defer cancel()
+		if err := e.remove(ctx, bonds[i], true); !errors.Is(err, ErrGone) {
+			return err
 		}
-	}
-	return errors.Join(errs...)
+		return nil
+	})
+	return errors.Join(err, e.undoLeft(), e.keep.flush())
 }
 
 func (e *Engine) dispatch(ev monitor.WatchEvent) {
@@ -259,8 +277,12 @@ func (e *Engine) owner(index int) *Bond {
 // owns: the interface is a bond's TAP or slave.
 func (e *Engine) owns(index int) bool { return e.owner(index) != nil }
 
-// claim reserves an interface for a bond; false: it belongs to a bond already.
+// claim reserves an interface for a bond; false: it belongs to a bond already, if
+// only to one that could not be taken over.
 func (e *Engine) claim(index int, b *Bond) bool {
+	if e.keep.holds(index) {
+		return false
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.links[index] != nil {

@@ -2,6 +2,7 @@ package bond
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tapbond/tapbond/bond/option"
@@ -38,24 +39,32 @@ func (b *Bond) enslave(ctx context.Context, name string) error {
 	}
 	if err != nil {
 		e.undo.run()
-		b.noteComing(nil)
+		_ = b.call(func() { b.coming = nil })
+		_ = b.engine.keep.flush()
 		e.giveUp()
 		return err
 	}
+	if err := b.engine.keep.flush(); err != nil {
+		return errors.Join(e.fail("keep its record", err), b.release(true, e.s))
+	}
 	go b.reportClients(e.s)
 	b.refresh()
-	return b.done(ctx)
+	return b.tapSync.wait(ctx)
+}
+
+func (e *enslaving) fail(what string, err error) error {
+	return fmt.Errorf("%s: (slave %s): %s: %w", e.sit.Bond, e.name, what, err)
 }
 
 // noteComing has the record tell how a NIC was, before anything is done to it.
-func (b *Bond) noteComing(r *SlaveRecord) {
+func (b *Bond) noteComing(r *SlaveRecord) error {
 	_ = b.call(func() { b.coming = r })
-	b.engine.keep.flush()
+	return b.engine.keep.flush()
 }
 
-// done returns when what a request changed is in force, and kept.
+// done returns when what a request changed is in force, and kept if it can be.
 func (b *Bond) done(ctx context.Context) error {
-	b.engine.keep.flush()
+	_ = b.engine.keep.flush()
 	return b.tapSync.wait(ctx)
 }
 
@@ -63,6 +72,7 @@ func (b *Bond) done(ctx context.Context) error {
 type enslaving struct {
 	b    *Bond
 	sit  link.Situation
+	name string
 	mac  [6]byte // the bond's
 	take bool    // the bond takes the slave's address
 	mtu  int
@@ -116,20 +126,62 @@ func (e *enslaving) prepare(info link.Info) error {
 	if err := e.driven(info); err != nil {
 		return err
 	}
-	fail := func(what string, err error) error {
-		return fmt.Errorf("%s: (slave %s): %s: %w", e.sit.Bond, info.Name, what, err)
-	}
-	saved, err := b.sys.SaveSlave(info.Index)
+	r, err := e.found(info)
 	if err != nil {
-		return fail("save state", err)
+		return e.fail("save state", err)
 	}
-	held := unmanage.Held{NIC: info.Name, Managers: b.sys.Managers().Look(b.ctx, info.Name)}
-	b.noteComing(&SlaveRecord{Name: info.Name, Index: info.Index, Phase: Coming, Saved: saved, PermMAC: info.MAC, Managers: held.Managers})
+	held := unmanage.Held{NIC: info.Name, Managers: r.Managers}
+	e.s = &slave{
+		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, identity: r.Identity, mtu: e.mtu,
+		managers: held.Managers, prompt: info.Prompt(),
+		portPrio: lacp.DefaultPortPriority,
+	}
+	if err := b.noteComing(&r); err != nil {
+		return e.fail("keep its record", err)
+	}
 	e.undo.add(func() { b.letGo(held) })
 	b.hold(held)
+	// The filter is a mark, too: what has none needs no undoing.
+	if err := e.isolate(); err != nil {
+		return e.fail("isolate", err)
+	}
+	return e.change(info)
+}
+
+// found is the NIC's record as it is before anything is done to it. One that an
+// earlier release could not restore was found as it is noted there.
+func (e *enslaving) found(info link.Info) (SlaveRecord, error) {
+	b := e.b
+	saved, err := b.sys.SaveSlave(info.Index)
+	if err != nil {
+		return SlaveRecord{}, err
+	}
+	hooked, err := b.sys.Hooked(info.Index)
+	if err != nil {
+		return SlaveRecord{}, err
+	}
+	r := SlaveRecord{
+		Name: info.Name, Index: info.Index, Phase: Coming, Saved: saved, PermMAC: info.MAC,
+		Managers: b.sys.Managers().Look(b.ctx, info.Name),
+		Identity: &Identity{HWAddr: info.PermMAC, Kind: info.Kind, Hooked: hooked},
+	}
+	if before, ok := b.engine.inherit(info); ok {
+		r.Saved, r.PermMAC, r.Identity = before.Saved, before.PermMAC, before.Identity
+	}
+	return r, nil
+}
+
+// change does to the host what makes the NIC a slave, in the kernel's order.
+func (e *enslaving) change(info link.Info) error {
+	b, fail := e.b, e.fail
 	e.undo.add(func() {
-		if err := b.sys.RestoreSlave(info.Index, saved); err != nil {
-			b.box.post(func() { b.warn(nil, "restore", err.Error()) })
+		if err := b.sys.RestoreSlave(info.Index, e.s.saved); err != nil {
+			_ = b.call(func() {
+				b.warn(nil, "restore", err.Error())
+				r := *b.coming
+				r.Phase = Going
+				b.pending = append(b.pending, r)
+			})
 		}
 	})
 	if e.take {
@@ -154,11 +206,7 @@ func (e *enslaving) prepare(info link.Info) error {
 	if err := b.sys.PrepareSlave(info.Index); err != nil {
 		return fail("turn IPv6 off", err)
 	}
-	e.s = &slave{
-		index: info.Index, name: info.Name, saved: saved, permMAC: info.MAC, mac: e.slaveMAC, mtu: e.mtu,
-		managers: held.Managers, prompt: info.Prompt(),
-		portPrio: lacp.DefaultPortPriority,
-	}
+	e.s.mac = e.slaveMAC
 	if err := e.open(); err != nil {
 		return fail("open", err)
 	}
@@ -170,27 +218,33 @@ func (e *enslaving) prepare(info link.Info) error {
 	return nil
 }
 
-// open gives the slave its filter first, so that the host's stack never hears
-// what the sockets then receive.
-func (e *enslaving) open() error {
+// isolate gives the slave its filter, before the host's stack could hear what the
+// sockets receive later. That of another process stays if this can't go on.
+func (e *enslaving) isolate() error {
 	b, s := e.b, e.s
 	var err error
 	if s.seat, err = b.takeSeat(); err != nil {
 		return err
 	}
 	e.undo.add(func() { s.leaveSeat() })
-	if e.was == nil || s.seat == nil { // else that of the process before goes on, for now
-		if s.shield, err = b.sys.Shield(s.index, s.seat); err != nil {
-			return err
-		}
+	if e.was != nil && s.seat != nil {
+		return nil // that of the process before goes on, for now
 	}
-	e.undo.add(func() {
-		if s.shield != nil {
-			_ = s.shield.Remove()
-		} else {
-			_ = removeShield(b.sys, s.index)
-		}
-	})
+	s.shield, err = b.sys.Shield(s.index, s.seat)
+	if err == nil && e.was == nil {
+		e.undo.add(func() { _ = b.unshield(s) })
+	}
+	return err
+}
+
+// unshield takes a slave's filter away, and the hook if it wasn't there before.
+func (b *Bond) unshield(s *slave) error {
+	return b.sys.Unshield(s.index, s.identity != nil && s.identity.Hooked)
+}
+
+func (e *enslaving) open() error {
+	b, s := e.b, e.s
+	var err error
 	if s.port, err = b.sys.OpenPort(s.index, nic.Options{Offload: b.dev.Offload(), LeaveIP: s.seat != nil}); err != nil {
 		return err
 	}
@@ -213,6 +267,7 @@ func (e *enslaving) open() error {
 func (e *enslaving) join() {
 	b, s := e.b, e.s
 	b.coming = nil
+	b.dropPending(s.index)
 	b.nextID++
 	s.id = b.nextID
 	s.slot = b.takeSlot()

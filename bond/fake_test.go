@@ -33,6 +33,9 @@ type fakeSystem struct {
 	uppers   []link.Upper // on the bond
 	groups   map[int]link.Groups
 	shields  map[int]bool    // which links have the filter
+	hooks    map[int]bool    // which links have the hook for it
+	marks    map[int]bool    // which TAPs have our mark
+	ipv6     map[int]string  // sysctl disable_ipv6, "0" for others
 	held     map[string]bool // NICs that a manager was told to leave alone
 	clients  map[string][]unmanage.Client
 	alt      map[string]string // alternative names of links
@@ -59,7 +62,7 @@ type announcement struct {
 func newFakeSystem(nics ...string) *fakeSystem {
 	f := &fakeSystem{
 		links: map[int]*link.Info{}, carrier: map[int]bool{}, speed: map[int]monitor.Speed{}, reports: map[int]func(bool){},
-		ports: map[int]*fakePort{}, control: map[int]*fakeControl{}, cut: map[string]bool{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, held: map[string]bool{}, clients: map[string][]unmanage.Client{}, fail: map[string]error{}, next: 1,
+		ports: map[int]*fakePort{}, control: map[int]*fakeControl{}, cut: map[string]bool{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, hooks: map[int]bool{}, marks: map[int]bool{}, ipv6: map[int]string{}, held: map[string]bool{}, clients: map[string][]unmanage.Client{}, fail: map[string]error{}, next: 1,
 	}
 	for i, n := range nics {
 		idx := f.addLink(n, [6]byte{2, 0, 0, 0, 0, byte(i)})
@@ -158,15 +161,42 @@ func (f *fakeSystem) SetDown(index int) error {
 
 func (f *fakeSystem) SaveSlave(index int) (link.Saved, error) {
 	i, err := f.LinkByIndex(index)
-	return link.Saved{MAC: i.MAC, MTU: i.MTU}, err
+	return link.Saved{MAC: i.MAC, MTU: i.MTU, IPv6: f.noIPv6(index)}, err
 }
 
 func (f *fakeSystem) RestoreSlave(index int, s link.Saved) error {
-	return f.change("restore", index, func(l *link.Info) { l.MAC, l.MTU, l.Up = s.MAC, s.MTU, false })
+	if err := f.change("restore", index, func(l *link.Info) { l.Up = false }); err != nil {
+		return err
+	}
+	return f.RestoreInUse(index, s)
+}
+
+func (f *fakeSystem) RestoreInUse(index int, s link.Saved) error {
+	i, err := f.LinkByIndex(index)
+	if err == nil && i.MAC != s.MAC {
+		err = f.change("restore_mac", index, func(l *link.Info) { l.MAC = s.MAC })
+	}
+	if err == nil && i.MTU != s.MTU {
+		err = f.change("restore_mtu", index, func(l *link.Info) { l.MTU = s.MTU })
+	}
+	if now := f.noIPv6(index); err == nil && now != s.IPv6 {
+		err = f.change("restore_ipv6", index, func(*link.Info) { f.ipv6[index] = s.IPv6 })
+	}
+	return err
 }
 
 func (f *fakeSystem) PrepareSlave(index int) error {
-	return f.change("prepare", index, func(*link.Info) {})
+	return f.change("prepare", index, func(*link.Info) { f.ipv6[index] = "1" })
+}
+
+// noIPv6 is the sysctl disable_ipv6 of a link.
+func (f *fakeSystem) noIPv6(index int) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if v, ok := f.ipv6[index]; ok {
+		return v
+	}
+	return "0"
 }
 
 func (f *fakeSystem) AddressLists(int) (unicast, multicast [][6]byte, err error) {
@@ -241,6 +271,8 @@ func (f *fakeSystem) OpenTAP(o tap.Options) (tap.Device, error) {
 	if index == 0 {
 		index = f.addLocked(o.Name, [6]byte{2, 0xff, 0, 0, 0, 1})
 		f.links[index].Kind = "tun"
+		_ = f.call("mark", index)
+		f.marks[index] = true
 	}
 	t := &fakeTAP{sys: f, name: o.Name, index: index, q: newFakeQueue()}
 	f.taps[o.Name] = t
@@ -282,8 +314,16 @@ func (f *fakeSystem) OpenControl(index int) (nic.ControlPort, error) {
 func (f *fakeSystem) Shield(index int, seat Seat) (Shield, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.hooks[index] {
+		if err := f.call("hook", index); err != nil {
+			return nil, err
+		}
+		f.hooks[index] = true
+	}
 	err := f.call("shield", index)
-	f.shields[index] = err == nil
+	if err == nil {
+		f.shields[index] = true
+	}
 	return &fakeShield{sys: f, index: index}, err
 }
 
@@ -291,6 +331,54 @@ func (f *fakeSystem) Driven(index int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.fail[fmt.Sprintf("driven %d", index)]
+}
+
+func (f *fakeSystem) Marked(index int) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shields[index], nil
+}
+
+func (f *fakeSystem) Hooked(index int) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hooks[index], nil
+}
+
+func (f *fakeSystem) Unshield(index int, hooked bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.hooks[index] || hooked && !f.shields[index] {
+		return nil
+	}
+	err := f.call("unshield", index)
+	delete(f.shields, index)
+	if !hooked {
+		delete(f.hooks, index)
+	}
+	return err
+}
+
+func (f *fakeSystem) OwnTAP(i link.Info) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.marks[i.Index]
+}
+
+func (f *fakeSystem) DeleteTAP(index int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.call("untap", index)
+	if err == nil {
+		delete(f.links, index)
+	}
+	return err
+}
+
+func (f *fakeSystem) RemoveLane(index int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.call("unlane", index)
 }
 
 func (f *fakeSystem) Speed(index int) monitor.Speed {

@@ -2,6 +2,7 @@ package bond
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"slices"
 	"sync"
@@ -128,10 +129,12 @@ func (t *fakeTAP) shows() (bool, uint32) {
 
 func (t *fakeTAP) Delete() error {
 	t.sys.mu.Lock()
-	_ = t.sys.call("untap", t.index)
-	delete(t.sys.links, t.index)
+	err := t.sys.call("untap", t.index)
+	if err == nil {
+		delete(t.sys.links, t.index)
+	}
 	t.sys.mu.Unlock()
-	return t.Close()
+	return errors.Join(err, t.Close())
 }
 
 type fakePort struct {
@@ -312,5 +315,6 @@ func (s *fakeShield) Remove() error {
 	defer s.sys.mu.Unlock()
 	err := s.sys.call("unshield", s.index)
 	delete(s.sys.shields, s.index)
+	delete(s.sys.hooks, s.index)
 	return err
 }

@@ -37,6 +37,7 @@ func (b *Bond) housekeeping() {
 		if !b.tryLock() {
 			continue
 		}
+		b.retryPending()
 		var slaves []*slave
 		_ = b.call(func() {
 			slaves = b.members()

@@ -3,6 +3,7 @@ package bond
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,18 +15,28 @@ type keeper struct {
 	engine *Engine
 	store  Store
 
+	gate sync.Mutex
+	next *saving // one that has not begun yet: it includes what is asked for now
+
 	mu     sync.Mutex // held while saving: the file is never older than the last save
 	making map[string]Record
+	left   []Record // of bonds that this process has not taken over, or not removed wholly
 	failed bool
 	kicked chan struct{}
+}
+
+// saving is one writing of the records.
+type saving struct {
+	done chan struct{}
+	err  error
 }
 
 func newKeeper(e *Engine, s Store) *keeper {
 	return &keeper{engine: e, store: s, making: make(map[string]Record), kicked: make(chan struct{}, 1)}
 }
 
-// making notes a bond that is about to be made, or that it is made or given up.
-func (k *keeper) note(name string, making bool) {
+// note notes a bond that is about to be made, or that it is made or given up.
+func (k *keeper) note(name string, making bool) error {
 	k.mu.Lock()
 	if making {
 		k.making[name] = Record{Name: name, Phase: Coming}
@@ -33,7 +44,7 @@ func (k *keeper) note(name string, making bool) {
 		delete(k.making, name)
 	}
 	k.mu.Unlock()
-	k.flush()
+	return k.flush()
 }
 
 // kick has the records saved soon; it never waits.
@@ -74,20 +85,40 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
-		k.flush()
+		_ = k.flush() // it has been told
 		saved = time.Now()
 	}
 }
 
-// flush saves now and returns when it is done. It must not be called on a
-// control goroutine, which is asked for its record.
-func (k *keeper) flush() {
+// flush saves now and returns when it is done: who comes while another saving
+// waits for its turn shares it. It must not be called on a control goroutine,
+// which is asked for its record.
+func (k *keeper) flush() error {
 	if k.store == nil {
-		return
+		return nil
 	}
+	k.gate.Lock()
+	if s := k.next; s != nil {
+		k.gate.Unlock()
+		<-s.done
+		return s.err
+	}
+	s := &saving{done: make(chan struct{})}
+	k.next = s
+	k.gate.Unlock()
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	records := make([]Record, 0, len(k.making)+1)
+	k.gate.Lock()
+	k.next = nil
+	k.gate.Unlock()
+	s.err = k.save()
+	k.mu.Unlock()
+	close(s.done)
+	return s.err
+}
+
+// save writes every record; the caller holds the lock.
+func (k *keeper) save() error {
+	records := slices.Clone(k.left)
 	for _, r := range k.making {
 		records = append(records, r)
 	}
@@ -97,7 +128,9 @@ func (k *keeper) flush() {
 			records = append(records, r)
 		}
 	}
-	k.tell(k.store.Save(records))
+	err := k.store.Save(records)
+	k.tell(err)
+	return err
 }
 
 // module keeps the loaded module, nil for none.

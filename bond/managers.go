@@ -61,7 +61,7 @@ func (b *Bond) holdAgain(s *slave) {
 	if gone {
 		return
 	}
-	b.engine.keep.flush()
+	_ = b.engine.keep.flush() // the hold is swept by name if this is lost
 	b.hold(h)
 	gone = true
 	_ = b.call(func() { gone = s.leaving || b.slaveByID(s.id) != s })
@@ -89,7 +89,15 @@ func (e *Engine) slaveNames() []string {
 			if b.coming != nil {
 				names = append(names, b.coming.Name)
 			}
+			for _, r := range b.pending {
+				names = append(names, r.Name)
+			}
 		})
+	}
+	for _, r := range e.keep.remains() {
+		for _, s := range r.Slaves {
+			names = append(names, s.Name)
+		}
 	}
 	return names
 }

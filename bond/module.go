@@ -103,9 +103,16 @@ func (e *Engine) moduleLocked() *module {
 
 // Idle reports that there is no bond and that nobody loaded the module.
 func (e *Engine) Idle() bool {
+	if len(e.keep.remains()) > 0 {
+		return false
+	}
+	return !e.loaded()
+}
+
+func (e *Engine) loaded() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !e.loadedLocked()
+	return e.loadedLocked()
 }
 
 func (e *Engine) defaultsLocked() option.Values {
@@ -141,7 +148,7 @@ func (e *Engine) defaults() option.Values {
 func (e *Engine) LoadModule(ctx context.Context, params []modparam.Param, of map[string][]modparam.Param) ([]string, []option.Line, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
-	if !e.Idle() {
+	if e.loaded() {
 		return nil, nil, unix.EEXIST // whatever the parameters
 	}
 	m, base, err := e.judge(params, of)
@@ -249,6 +256,7 @@ func (e *Engine) removeAll(ctx context.Context, bonds []*Bond) error {
 		}
 		if _, there := e.ownTAP(r.Record()); err != nil && there && !e.owns(r.Index) {
 			e.leave(r)
+			e.keep.noted(r.Index) // the module's file has it
 		}
 	}
 	return errors.Join(errs...)
@@ -277,7 +285,7 @@ func (e *Engine) removeLeft() error {
 	var left []Remnant
 	var errs []error
 	for _, r := range m.left {
-		if err := Undo(e.sys, r.Record()); err != nil {
+		if _, err := Undo(e.sys, r.Record()); err != nil {
 			errs, left = append(errs, fmt.Errorf("%s: delete: %w", r.Name, err)), append(left, r)
 		}
 	}
@@ -344,6 +352,7 @@ func (e *Engine) Restore(ctx context.Context, r *ModuleRecord, records []Record)
 	for i := range records {
 		if info, there := e.ownTAP(&records[i]); there {
 			e.leave(Remnant{info.Name, info.Index})
+			e.keep.noted(info.Index)
 		}
 	}
 	if e.forgetModule() && r.Phase == Going {

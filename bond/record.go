@@ -20,6 +20,9 @@ type Record struct {
 	Values option.Values `json:"options"`
 	MAC    [6]byte       `json:"mac"`
 	OwnMAC bool          `json:"own_mac"` // the address is the engine's choice, not somebody's
+	MTU    int           `json:"mtu,omitempty"`
+	// Marked: the TAP has our mark, so one without it is another device.
+	Marked bool `json:"marked,omitempty"`
 
 	Active    string    `json:"active_slave,omitempty"`
 	ActiveAt  time.Time `json:"active_since,omitzero"`
@@ -39,6 +42,8 @@ type SlaveRecord struct {
 	Phase    Phase        `json:"phase,omitempty"`
 	Saved    link.Saved   `json:"saved"` // how the NIC was found
 	PermMAC  [6]byte      `json:"perm_hwaddr"`
+	MAC      [6]byte      `json:"mac,omitzero"` // that the bond gave it
+	Identity *Identity    `json:"identity,omitempty"`
 	Managers []string     `json:"managers,omitempty"` // told, or about to be, to leave it alone
 	Link     monitor.Link `json:"link"`
 	Since    time.Time    `json:"since,omitzero"`
@@ -77,8 +82,8 @@ type Store interface {
 // record runs on the control goroutine.
 func (b *Bond) record() Record {
 	r := Record{
-		Name: b.name, Index: b.index, Values: b.vals, MAC: b.mac, OwnMAC: b.ownMAC, Failovers: b.failovers,
-		Slaves: make([]SlaveRecord, 0, len(b.slaves)+1),
+		Name: b.name, Index: b.index, Values: b.vals, MAC: b.mac, OwnMAC: b.ownMAC, MTU: b.mtu, Marked: b.marked, Failovers: b.failovers,
+		Slaves: make([]SlaveRecord, 0, len(b.slaves)+len(b.pending)+1),
 	}
 	if b.ending {
 		r.Phase = Going
@@ -90,23 +95,33 @@ func (b *Bond) record() Record {
 		r.PortNumbers = slices.Clone(b.lag.numbers)
 	}
 	for _, s := range b.slaves {
-		sr := SlaveRecord{
-			Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, Managers: s.managers, Link: s.link, Since: s.since, Why: s.why,
-			Failures: s.failures, Outages: slices.Clone(s.outages), Prio: s.prio, QueueID: s.queueID,
-			PortNumber: s.number, PortPrio: s.portPrio, AssumedMbps: s.assume,
-		}
-		if s.leaving {
-			sr.Phase = Going
-		}
-		if b.lag != nil {
-			if m, ok := b.lag.machine.Memory(lacp.PortID(s.id)); ok {
-				sr.LACP = &m
-			}
-		}
-		r.Slaves = append(r.Slaves, sr)
+		r.Slaves = append(r.Slaves, b.recordOf(s))
 	}
+	r.Slaves = append(r.Slaves, b.pending...)
 	if b.coming != nil {
 		r.Slaves = append(r.Slaves, *b.coming)
+	}
+	if b.before != nil {
+		r.Active, r.ActiveAt, r.ActiveWhy = b.before.Active, b.before.ActiveAt, b.before.ActiveWhy
+	}
+	return r
+}
+
+// recordOf runs on the control goroutine.
+func (b *Bond) recordOf(s *slave) SlaveRecord {
+	r := SlaveRecord{
+		Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, MAC: s.mac, Identity: s.identity.with(s.addrs),
+		Managers: s.managers, Link: s.link, Since: s.since, Why: s.why,
+		Failures: s.failures, Outages: slices.Clone(s.outages), Prio: s.prio, QueueID: s.queueID,
+		PortNumber: s.number, PortPrio: s.portPrio, AssumedMbps: s.assume,
+	}
+	if s.leaving {
+		r.Phase = Going
+	}
+	if b.lag != nil {
+		if m, ok := b.lag.machine.Memory(lacp.PortID(s.id)); ok {
+			r.LACP = &m
+		}
 	}
 	return r
 }

@@ -83,8 +83,8 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 	}); err != nil {
 		return err
 	}
-	b.engine.keep.flush()
-	awaitGrace(readers, gen) // from here on nobody writes to the ports
+	_ = b.engine.keep.flush() // it is undone whether or not that can be noted
+	awaitGrace(readers, gen)  // from here on nobody writes to the ports
 	time.Sleep(wait)
 	awaitDrained(drained)
 	_ = b.call(func() {
@@ -99,6 +99,7 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 	for _, s := range slaves {
 		if err := b.free(s, present); err != nil {
 			errs = append(errs, fmt.Errorf("(slave %s): release: %w", s.name, err))
+			_ = b.call(func() { b.pending = append(b.pending, b.recordOf(s)) })
 		}
 		_ = b.call(func() { held = append(held, unmanage.Held{NIC: s.name, Managers: s.managers}) })
 	}
@@ -138,11 +139,32 @@ func (b *Bond) free(s *slave, present bool) error {
 	<-s.rxDone
 	if present {
 		b.jobs.wait(b.ctx) // one of them may give it an address
-		// Down first: the filter goes when the host's stack has nothing to hear.
-		errs = append(errs, b.sys.RestoreSlave(s.index, b.restored(s)), s.shield.Remove())
+		errs = append(errs, b.giveBack(s))
 	}
 	s.leaveSeat()
 	return errors.Join(errs...)
+}
+
+// giveBack leaves a slave's NIC as it was found, but down, unless somebody else
+// has taken it meanwhile.
+func (b *Bond) giveBack(s *slave) error {
+	var r SlaveRecord
+	_ = b.call(func() { r = b.recordOf(s) })
+	r.Saved = b.restored(s)
+	info, err := b.sys.LinkByIndex(s.index)
+	if errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	f := finding{Info: info}
+	if err == nil {
+		f.why, err = r.taken(b.sys, &f)
+	}
+	if err != nil || f.why == "" {
+		return r.restore(b.sys)
+	}
+	how, err := r.restoreInUse(b.sys, &f)
+	b.box.post(func() { b.warn(s, "release", how) })
+	return err
 }
 
 // restored is how a slave's NIC is to be left: as it was found, but for an

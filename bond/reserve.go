@@ -28,6 +28,7 @@ func (e *enslaving) reserve(name string) (link.Info, error) {
 	if p, err := b.sys.LinkByName(e.primary); err == nil {
 		e.primary = p.Name
 	}
+	e.name = info.Name
 	return info, nil
 }
 

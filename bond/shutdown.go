@@ -20,12 +20,16 @@ func (b *Bond) shutdown(tapPresent bool) error {
 	if len(slaves) > 0 {
 		errs = append(errs, b.release(true, slaves...))
 	}
+	errs = append(errs, b.undoPending())
 	b.cancel()
+	var tapErr error
 	if tapPresent {
-		errs = append(errs, b.dev.Delete())
+		tapErr = b.dev.Delete()
 	} else {
 		_ = b.dev.Close()
 	}
+	errs = append(errs, tapErr)
+	b.leaveRest(tapErr != nil)
 	_ = b.call(func() {
 		if len(slaves) > 0 {
 			b.event(Event{Kind: "released_all", Message: "Released all slaves"})

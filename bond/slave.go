@@ -22,6 +22,7 @@ type slave struct {
 	name  string
 
 	saved    link.Saved // how the NIC was found; fixed
+	identity *Identity  // likewise
 	managers []string   // that were told to leave it alone
 	addrs    []string   // IP addresses on it, where none belongs
 	addrLook bool       // these are to be read again

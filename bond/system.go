@@ -27,6 +27,20 @@ type System interface {
 	Shield(index int, seat Seat) (Shield, error)
 	// Driven returns nic.ErrDriven if another process of ours drives the NIC.
 	Driven(index int) error
+	// Marked reports whether a filter of ours is on a link, this process's or
+	// another one's.
+	Marked(index int) (bool, error)
+	// Hooked reports whether a link has the hook that filters are put on.
+	Hooked(index int) (bool, error)
+	// Unshield removes a filter of ours, if there is one, and the hook if nobody
+	// uses it and it wasn't there before ours. It is for what another process left.
+	Unshield(index int, hooked bool) error
+	// OwnTAP reports whether a TAP has the mark that OpenTAP gives it.
+	OwnTAP(link.Info) bool
+	// DeleteTAP deletes a TAP that this process has not opened.
+	DeleteTAP(index int) error
+	// RemoveLane removes what the express lane of another process left on a TAP.
+	RemoveLane(index int) error
 	// OpenLane opens the express lane on a bond's TAP.
 	OpenLane(index int) (Lane, error)
 	// Observed tells why a TAP's frames must pass the TAP, empty if nobody would

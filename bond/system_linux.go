@@ -88,6 +88,24 @@ func (l *Linux) Shield(index int, seat Seat) (Shield, error) {
 // Driven implements System.
 func (l *Linux) Driven(index int) error { return nic.Driven(index) }
 
+// Marked implements System.
+func (l *Linux) Marked(index int) (bool, error) { return nic.Isolated(index) }
+
+// Hooked implements System.
+func (l *Linux) Hooked(index int) (bool, error) { return nic.Hooked(index) }
+
+// Unshield implements System.
+func (l *Linux) Unshield(index int, hooked bool) error { return nic.Unisolate(index, hooked) }
+
+// OwnTAP implements System.
+func (l *Linux) OwnTAP(i link.Info) bool { return tap.Marked(i.Name) }
+
+// DeleteTAP implements System.
+func (l *Linux) DeleteTAP(index int) error { return l.DeleteLink(index) }
+
+// RemoveLane implements System.
+func (l *Linux) RemoveLane(index int) error { return nic.UnhookOut(index) }
+
 // lane is an express lane with its hook.
 type lane struct {
 	*express.Lane

@@ -8,4 +8,5 @@
 //	queue.go    batches in and out of one queue
 //	steer.go    frames with a queue of their own
 //	link.go     carrier, speed and duplex, removal
+//	mark.go     which TAPs are ours
 package tap

@@ -59,6 +59,7 @@ func (d *device) SetSpeed(mbps uint32, duplex Duplex) error {
 		mbps = speedUnknown
 	}
 	cmd.Speed, cmd.Speed_hi, cmd.Duplex, cmd.Port = uint16(mbps), uint16(mbps>>16), uint8(duplex), portOther
+	cmd.Mdio_support = mark
 	if _, err := e.CmdSet(&cmd, ifi.Name); err != nil {
 		return fmt.Errorf("tap %s: ETHTOOL_SSET: %w", d.name, err)
 	}

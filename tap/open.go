@@ -52,12 +52,18 @@ func Open(o Options) (Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	if created {
+		setMark(o.Name)
+	}
 	d, err := attach(o)
 	if err != nil {
 		if created {
 			err = errors.Join(err, remove(o.Name))
 		}
 		return nil, err
+	}
+	if !created && !Marked(o.Name) { // made by an older version, or not by us
+		setMark(o.Name)
 	}
 	return d, nil
 }

@@ -38,8 +38,6 @@ type Options struct {
 }
 
 const (
-	// stopTimeout bounds the undoing of everything.
-	stopTimeout = 10 * time.Second
 	// idleTime is how long a transient daemon stays without a bond: who deletes
 	// one and makes another need not wait for a new process.
 	idleTime = time.Second
@@ -116,9 +114,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		if keep {
 			return
 		}
-		stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, engine.CloseAll(stopCtx))
+		// However many bonds there are: each has a time of its own.
+		err = errors.Join(err, engine.CloseAll(context.Background()))
 	}()
 	var own <-chan struct{}
 	var name string

@@ -47,6 +47,8 @@ type Host interface {
 	// leaves it so again, but down.
 	SaveSlave(index int) (Saved, error)
 	RestoreSlave(index int, s Saved) error
+	// RestoreInUse is RestoreSlave for a NIC that somebody uses now: it isn't set down.
+	RestoreInUse(index int, s Saved) error
 	// PrepareSlave keeps the host's stack from using the NIC by itself.
 	PrepareSlave(index int) error
 	// AddressLists are the addresses the link receives beside its own.

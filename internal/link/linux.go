@@ -146,6 +146,14 @@ func (l *Linux) SetDown(index int) error {
 	return nil
 }
 
+// DeleteLink deletes a link.
+func (l *Linux) DeleteLink(index int) error {
+	if err := l.nl.LinkDel(ref(index)); err != nil {
+		return fmt.Errorf("delete interface %d: %w", index, err)
+	}
+	return nil
+}
+
 // Addresses implements Host.
 func (l *Linux) Addresses(index int) ([]netip.Prefix, error) {
 	list, err := dump.Whole(func() ([]netlink.Addr, error) { return l.nl.AddrList(ref(index), netlink.FAMILY_ALL) })

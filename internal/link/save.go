@@ -43,7 +43,21 @@ func (l *Linux) RestoreSlave(index int, s Saved) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{l.SetDown(index)}
+	return errors.Join(l.SetDown(index), l.restore(i, s))
+}
+
+// RestoreInUse implements Host.
+func (l *Linux) RestoreInUse(index int, s Saved) error {
+	i, err := l.LinkByIndex(index)
+	if err != nil {
+		return err
+	}
+	return l.restore(i, s)
+}
+
+func (l *Linux) restore(i Info, s Saved) error {
+	index := i.Index
+	var errs []error
 	if i.MAC != s.MAC {
 		errs = append(errs, l.SetMAC(index, s.MAC))
 	}

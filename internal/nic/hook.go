@@ -85,17 +85,8 @@ func (h *Hook) attach() error {
 
 // left finds the filter of a process that is no more.
 func (h *Hook) left() bool {
-	list, err := h.filters(h.parent)
-	if err != nil {
-		return false
-	}
-	for _, f := range list {
-		if a := f.Attrs(); a.Handle == hookHandle && f.Type() == "bpf" && a.Priority >= firstPref && a.Priority <= lastPref {
-			h.pref = a.Priority
-			return true
-		}
-	}
-	return false
+	ok, err := h.find()
+	return ok && err == nil
 }
 
 // Mend installs what is missing.
@@ -178,23 +169,37 @@ func (h *Hook) Check() (bool, error) {
 // Remove takes the filter away, and the hook too if we made it and nobody else
 // uses it. That it is gone already is no error.
 func (h *Hook) Remove() error {
-	err := h.request(unix.RTM_DELTFILTER, 0, h.pref, nil)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENODEV) {
-		err = nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s: remove: %w", h.what, err)
-	}
-	if !h.made {
+	// With the hook goes the filter: nobody who ends between the two leaves one of
+	// them behind.
+	if h.made && h.alone() {
+		if err := netlink.QdiscDel(h.qdisc()); err != nil && !gone(err) {
+			return fmt.Errorf("%s: remove clsact: %w", h.what, err)
+		}
 		return nil
 	}
-	for _, parent := range []uint32{ingress, egress} {
-		if list, err := h.filters(parent); err != nil || len(list) > 0 {
-			return nil
-		}
-	}
-	if err := netlink.QdiscDel(h.qdisc()); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("%s: remove clsact: %w", h.what, err)
+	if err := h.request(unix.RTM_DELTFILTER, 0, h.pref, nil); err != nil && !gone(err) {
+		return fmt.Errorf("%s: remove: %w", h.what, err)
 	}
 	return nil
+}
+
+// gone: what was to be removed is not there.
+func gone(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENODEV)
+}
+
+// alone reports whether the hook has no filter but ours.
+func (h *Hook) alone() bool {
+	for _, parent := range []uint32{ingress, egress} {
+		list, err := h.filters(parent)
+		if err != nil {
+			return false
+		}
+		for _, f := range list {
+			if a := f.Attrs(); parent != h.parent || a.Handle != hookHandle || f.Type() != "bpf" {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -68,6 +68,7 @@ func (s *Store) Save(records []bond.Record) error {
 	if err != nil || bytes.Equal(data, s.last) {
 		return err
 	}
+	s.last = nil // if this fails, the next one writes whatever it is asked to
 	for _, n := range names {
 		if err := replace(filepath.Join(s.dir, n), data); err != nil {
 			return err
@@ -91,10 +92,14 @@ func (s *Store) remove() error {
 // one, whatever kills us in between.
 func replace(path string, data []byte) error {
 	tmp := path + ".new"
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return err
+	err := os.WriteFile(tmp, data, 0o600)
+	if err == nil {
+		err = os.Rename(tmp, path)
 	}
-	return os.Rename(tmp, path)
+	if err != nil {
+		_ = os.Remove(tmp) // a full disk has no room for half a file
+	}
+	return err
 }
 
 // Load returns the records that were saved last. The error tells of a copy
