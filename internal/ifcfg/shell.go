@@ -140,7 +140,8 @@ func leading(w *syntax.Word) string {
 
 func (f *File) assign(list []*syntax.Assign) {
 	for _, a := range list {
-		if a.Name == nil {
+		// The parser takes "A@1]=2[3" for a name with an index; a shell would run it.
+		if a.Name == nil || !syntax.ValidName(a.Name.Value) {
 			f.wrong(f.at(a.Pos()), "is no KEY=VALUE")
 			continue
 		}

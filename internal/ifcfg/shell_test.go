@@ -42,6 +42,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"DEVICE=bond0\nBONDING_OPTS=\"mode=1 miimon=100\"\n", "A='x'\r\nB=$(ls)\n", "\xef\xbb\xbfA=\"\n", "export A\nA+=b\n", "A = b\n. f\n", "x() {\n", "A=b\\\nc #\n", "A=\xc2\xa0“\n", "A[1]=2 <<E\nE\n", "if\n", "<<0&\n",
 		"IPADDR0=10.0.0.1\nPREFIX0=33\nQ='mode=7'\n",
+		"J@1]=2[3", "A[=]=b[", "A]=1[\n", "[", "'['",
 	} {
 		f.Add([]byte(s))
 	}
