@@ -65,11 +65,13 @@ type host struct {
 	marks   map[int]bool
 	ipv6    map[int]string
 	held    map[string]bool
+	passed  map[int][]link.Tag
+	uppers  []link.Upper
 	kept    []byte
 }
 
 func (f *fakeSystem) host(at string, kept []byte) host {
-	h := host{at: at, links: map[int]link.Info{}, shields: maps.Clone(f.shields), hooks: maps.Clone(f.hooks), marks: maps.Clone(f.marks), ipv6: maps.Clone(f.ipv6), held: maps.Clone(f.held), kept: slices.Clone(kept)}
+	h := host{at: at, links: map[int]link.Info{}, passed: maps.Clone(f.vlans.passed), uppers: f.uppers, shields: maps.Clone(f.shields), hooks: maps.Clone(f.hooks), marks: maps.Clone(f.marks), ipv6: maps.Clone(f.ipv6), held: maps.Clone(f.held), kept: slices.Clone(kept)}
 	for i, l := range f.links {
 		h.links[i] = *l
 	}
@@ -86,6 +88,8 @@ func (h *host) after(nics ...string) *fakeSystem {
 	}
 	f.shields, f.held = maps.Clone(h.shields), maps.Clone(h.held)
 	f.hooks, f.marks, f.ipv6 = maps.Clone(h.hooks), maps.Clone(h.marks), maps.Clone(h.ipv6)
+	f.vlans.passed, f.uppers = maps.Clone(h.passed), h.uppers
+	f.filterVLANs(nics...)
 	return f
 }
 
@@ -103,6 +107,11 @@ func (f *fakeSystem) asBefore(want map[int]link.Info) string {
 	if len(f.shields)+len(f.hooks) > 0 {
 		return fmt.Sprintf("filters and hooks are left: %v %v", f.shields, f.hooks)
 	}
+	for i, tags := range f.vlans.passed {
+		if len(tags) > 0 {
+			return fmt.Sprintf("%s lets pass %v", f.links[i].Name, tags)
+		}
+	}
 	if nics := f.holds(); len(nics) > 0 {
 		return fmt.Sprintf("a manager still leaves these alone: %v", nics)
 	}
@@ -115,6 +124,7 @@ func kills(t *testing.T, nics []string, scenario func(*testing.T, *Engine)) (bef
 	synctest.Test(t, func(t *testing.T) {
 		sys := newFakeSystem(nics...)
 		before = sys.host("", nil).links
+		sys.filterVLANs(nics...)
 		store := new(memory)
 		sys.before = func() { out = append(out, sys.host(strings.Join(sys.calls, "; "), store.kept())) }
 		e := NewEngine(sys, NewBus(), store)
@@ -146,6 +156,9 @@ func life(t *testing.T, e *Engine) {
 		must(b.Enslave(t.Context(), n))
 	}
 	must(b.SetUp(t.Context()))
+	sys := e.sys.(*fakeSystem)
+	sys.stack(link.Upper{Info: link.Info{Index: 99, Name: "bond0.10", Kind: "vlan", ParentIndex: b.index}, Tags: []link.Tag{{TPID: 0x8100, VID: 10}}})
+	must(e.Sync(t.Context()))
 	must(b.Release(t.Context(), "eth0"))
 	must(b.Enslave(t.Context(), "eth0"))
 	must(b.Close(t.Context()))
@@ -196,6 +209,11 @@ func TestAdoptAfterAKillAnywhere(t *testing.T) {
 					}
 					if !sys.shields[s.Index] || link.MACString(l.MAC) != st.MAC || s.MIIStatus != "UP" && st.Up {
 						t.Errorf("killed after %s: %s taken over as %+v, filter %v", h.at, s.Name, l, sys.shields[s.Index])
+					}
+				}
+				for _, s := range st.Slaves {
+					if st.Up && len(sys.uppers) > 0 && (s.VLANFilter == nil || len(sys.vlans.passed[s.Index]) != 1) {
+						t.Errorf("killed after %s: %s doesn't receive VLAN 10", h.at, s.Name)
 					}
 				}
 				if len(st.Slaves) > 0 && st.Active == "" {

@@ -38,8 +38,9 @@ type Bond struct {
 	tx      []*txWorker
 	tapSync *tapSync
 	jobs    *jobs
-	look    chan struct{}   // capacity 1: look at the TAP again
-	ctx     context.Context // ends with the bond
+	look    chan struct{}                // capacity 1: look at the TAP again
+	above   atomic.Pointer[map[int]bool] // devices above the TAP, by index
+	ctx     context.Context              // ends with the bond
 	cancel  context.CancelFunc
 	stopped chan struct{} // closed when the control goroutine has ended
 
@@ -181,6 +182,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	}
 	e.claim(b.index, b)
 	b.jobs = newJobs()
+	b.above.Store(&map[int]bool{})
 	b.setMode(policy.Mode(vals.Mode))
 	b.mii = monitor.NewMII(b.miiConfig())
 	b.configureMonitors(false)

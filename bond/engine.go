@@ -225,6 +225,12 @@ func (e *Engine) dispatch(ev monitor.WatchEvent) {
 	switch {
 	case ev.Link != nil:
 		e.linkEvent(*ev.Link)
+	case ev.BridgePort != 0:
+		for _, b := range e.Bonds() {
+			if ev.BridgePort == b.index || b.concerns(ev.BridgePort, 0, 0) {
+				b.refresh()
+			}
+		}
 	case ev.Routes:
 		for _, b := range e.Bonds() {
 			if b.probed.Load() != nil {
@@ -247,7 +253,7 @@ func (e *Engine) linkEvent(ev monitor.LinkEvent) {
 	if b == nil {
 		// Perhaps a device stacked on a bond: its addresses are announced too.
 		for _, b := range e.Bonds() {
-			if ev.ParentIndex == b.index || ev.MasterIndex != 0 {
+			if b.concerns(ev.Index, ev.ParentIndex, ev.MasterIndex) || e.owner(ev.ParentIndex) == b && ev.Kind == "vlan" {
 				b.refresh()
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
+	"github.com/tapbond/tapbond/internal/relations"
 	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/lacp"
 	"github.com/tapbond/tapbond/monitor"
@@ -79,10 +80,11 @@ type enslaving struct {
 
 	primary      string // the interface that primary names
 	activeBackup bool
-	balanced     bool    // balance-tlb or -alb: addresses are unique
-	fom          uint32  // fail_over_mac in force
-	others       bool    // the bond has slaves
-	forced       bool    // fail_over_mac must become active
+	balanced     bool   // balance-tlb or -alb: addresses are unique
+	fom          uint32 // fail_over_mac in force
+	others       bool   // the bond has slaves
+	forced       bool   // fail_over_mac must become active
+	devices      *relations.Map
 	slaveMAC     [6]byte // the slave's, from now on
 
 	undo    undoList
@@ -210,6 +212,8 @@ func (e *enslaving) change(info link.Info) error {
 	if err := e.open(); err != nil {
 		return fail("open", err)
 	}
+	b.passVLANs(e.devices, e.s, b.vlans(e.devices))
+	b.mirrorFilter([]*slave{e.s})
 	if err := b.sys.SetUp(info.Index); err != nil {
 		return fail("set up", err)
 	}

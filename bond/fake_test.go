@@ -14,7 +14,6 @@ import (
 
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
-	"github.com/tapbond/tapbond/internal/relations"
 	"github.com/tapbond/tapbond/internal/unmanage"
 	"github.com/tapbond/tapbond/monitor"
 	"github.com/tapbond/tapbond/tap"
@@ -37,6 +36,7 @@ type fakeSystem struct {
 	marks    map[int]bool    // which TAPs have our mark
 	ipv6     map[int]string  // sysctl disable_ipv6, "0" for others
 	held     map[string]bool // NICs that a manager was told to leave alone
+	vlans    fakeVLANs
 	clients  map[string][]unmanage.Client
 	alt      map[string]string // alternative names of links
 	fail     map[string]error  // "op index": what the call answers
@@ -62,7 +62,7 @@ type announcement struct {
 func newFakeSystem(nics ...string) *fakeSystem {
 	f := &fakeSystem{
 		links: map[int]*link.Info{}, carrier: map[int]bool{}, speed: map[int]monitor.Speed{}, reports: map[int]func(bool){},
-		ports: map[int]*fakePort{}, control: map[int]*fakeControl{}, cut: map[string]bool{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, hooks: map[int]bool{}, marks: map[int]bool{}, ipv6: map[int]string{}, held: map[string]bool{}, clients: map[string][]unmanage.Client{}, fail: map[string]error{}, next: 1,
+		ports: map[int]*fakePort{}, control: map[int]*fakeControl{}, cut: map[string]bool{}, taps: map[string]*fakeTAP{}, addrs: map[int][]netip.Prefix{}, shields: map[int]bool{}, hooks: map[int]bool{}, marks: map[int]bool{}, vlans: newFakeVLANs(), ipv6: map[int]string{}, held: map[string]bool{}, clients: map[string][]unmanage.Client{}, fail: map[string]error{}, next: 1,
 	}
 	for i, n := range nics {
 		idx := f.addLink(n, [6]byte{2, 0, 0, 0, 0, byte(i)})
@@ -173,6 +173,9 @@ func (f *fakeSystem) RestoreSlave(index int, s link.Saved) error {
 
 func (f *fakeSystem) RestoreInUse(index int, s link.Saved) error {
 	i, err := f.LinkByIndex(index)
+	if err == nil && len(f.passedBy(index)) > 0 {
+		err = f.change("restore_vlans", index, func(*link.Info) { delete(f.vlans.passed, index) })
+	}
 	if err == nil && i.MAC != s.MAC {
 		err = f.change("restore_mac", index, func(l *link.Info) { l.MAC = s.MAC })
 	}
@@ -206,33 +209,6 @@ func (f *fakeSystem) Uppers(int) ([]link.Upper, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.uppers), nil
-}
-
-// Relations has the links, and what is put on the bond.
-func (f *fakeSystem) Relations() (*relations.Map, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var devices []relations.Device
-	add := func(l link.Info, tags []link.Tag) {
-		d := relations.Device{ID: relations.Local(l.Index), Name: l.Name, Kind: l.Kind, MAC: l.MAC, Up: l.Up}
-		if l.ParentIndex != 0 {
-			d.Link = relations.Local(l.ParentIndex)
-		}
-		if l.MasterIndex != 0 {
-			d.Master = relations.Local(l.MasterIndex)
-		}
-		if n := len(tags); n > 0 {
-			d.Tag = tags[n-1]
-		}
-		devices = append(devices, d)
-	}
-	for _, index := range slices.Sorted(maps.Keys(f.links)) {
-		add(*f.links[index], nil)
-	}
-	for _, u := range f.uppers {
-		add(u.Info, u.Tags)
-	}
-	return relations.New(devices), nil
 }
 
 func (f *fakeSystem) IPv6Router(string) bool { return false }

@@ -82,7 +82,9 @@ func (b *Bond) mirrorFilter(slaves []*slave) {
 		return
 	}
 	for _, s := range slaves {
-		if err := s.port.SetMembership(filter); err != nil {
+		own := filter
+		own.Promisc = own.Promisc || s.vlans.pass.Promisc
+		if err := s.port.SetMembership(own); err != nil {
 			b.box.post(func() { b.warn(s, "filter", err.Error()) })
 		}
 	}
@@ -166,6 +168,7 @@ func (b *Bond) followTAP() {
 	if info.MAC != mac {
 		b.followMAC(slaves, mac, info.MAC)
 	}
+	b.followRelations(slaves)
 	b.mirrorFilter(slaves)
 	b.observe()
 	b.lookAtAddresses(slaves)
@@ -283,6 +286,9 @@ func (b *Bond) slaveEvent(s *slave, ev monitor.LinkEvent) {
 		return
 	}
 	b.sys.CheckCarrier(s.index)
+	if len(s.passes.tags) > 0 {
+		b.refresh() // its VLAN filter may have been switched on
+	}
 	if b.slaveLooks(s, ev.Name, ev.MTU, [6]byte(ev.MAC)) {
 		go b.mendMAC(s)
 	}

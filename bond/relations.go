@@ -31,6 +31,7 @@ func (e *enslaving) relate(index int) error {
 		// A bond of ours is in use by its claim; any master shows in the link itself.
 		e.sit.Claimed = e.sit.Claimed || d.Kind != "bond"
 	}
+	e.devices = m
 	e.sit.Loop = m.Loop(relations.Local(index), relations.Local(e.b.index))
 	return nil
 }

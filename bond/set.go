@@ -44,6 +44,7 @@ func (b *Bond) Set(ctx context.Context, via option.Via, assigns []option.Assign)
 		return err
 	}
 	b.findPaths()
+	b.refresh() // targets may be in VLANs that the slaves don't receive yet
 	for _, e := range res.Effects {
 		switch e := e.(type) {
 		case option.SetQueueID:

@@ -56,6 +56,8 @@ type slave struct {
 	drained      chan struct{}    // closed when a leaving port may be closed
 	memory       *lacp.PortMemory // of another process
 
+	vlans   vlanState // of its NIC; whoever holds the bond's lock owns it
+	passes  vlanState // the same, for the control goroutine
 	sampled uint64    // of seen(), when the ARP monitor last looked
 	grouped uint64    // of rx.group, likewise
 	groups  []nic.MAC // that control is in; whoever holds the bond's lock owns it

@@ -14,6 +14,8 @@ import (
 type WatchEvent struct {
 	Link *LinkEvent
 	Addr *AddrEvent
+	// BridgePort is the index of a bridge's port whose VLANs or state changed.
+	BridgePort int
 	// Routes: routes came or went.
 	Routes bool
 	// Resync: events were lost. Whatever was known must be read again.
@@ -169,7 +171,7 @@ func (w *Watch) emit(ev WatchEvent) bool {
 
 func linkEvent(u netlink.LinkUpdate) (WatchEvent, bool) {
 	if u.Family != unix.AF_UNSPEC {
-		return WatchEvent{}, false // a bridge speaking of its ports
+		return WatchEvent{BridgePort: int(u.Index)}, u.Family == unix.AF_BRIDGE
 	}
 	a := u.Link.Attrs()
 	ev := &LinkEvent{

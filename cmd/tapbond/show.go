@@ -106,6 +106,7 @@ func showBond(w io.Writer, st *bond.State, now time.Time) {
 		}
 		t.Flush()
 	}
+	showVLANFilters(w, st)
 	showStrangers(w, st)
 	showOutages(w, st, now)
 	showQueueIDs(w, st)

@@ -143,6 +143,9 @@ func TestOfSlave(t *testing.T) {
 			s.Slaves[1].MIIStatus, s.Slaves[1].Why = "GOING_BACK", "tried, since nothing is up"
 			s.Settings["arp_interval"], s.Settings["ns_ip6_target"] = "100", "fd00::2"
 		}), "eth1", "its link isn't up, since 0s: tried, since nothing is up"},
+		{change(func(s *bond.State) {
+			s.Slaves[1].VLANFilter = &bond.VLANFilterState{VLANs: "10, 20", By: "VLAN devices on it"}
+		}), "eth1", "its NIC filters VLANs: 10, 20 pass by VLAN devices on it"},
 		{change(func(s *bond.State) { s.Slaves[1].Failures = 3 }), "eth1", "failed 3 times"},
 		{change(func(s *bond.State) {
 			s.Slaves[1].MIIStatus = "DOWN"

@@ -70,6 +70,9 @@ func (e *Slave) reason(st *bond.State, s *bond.SlaveState, now time.Time) {
 	} else if s.Carries {
 		e.say("in %s every slave whose link is up carries traffic", st.Mode)
 	}
+	if f := s.VLANFilter; f != nil {
+		e.say("its NIC filters VLANs: %s pass by %s", f.VLANs, f.By)
+	}
 	if s.Failures > 0 {
 		e.say("its link has failed %d times since it was enslaved", s.Failures)
 	}

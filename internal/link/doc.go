@@ -11,4 +11,5 @@
 //	lists.go      address lists of a link
 //	relations.go  how the devices depend on each other
 //	netns.go      devices of other namespaces
+//	vlans.go      VLAN filters of NICs: what to do about them (pure)
 package link

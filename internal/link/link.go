@@ -59,6 +59,10 @@ type Host interface {
 	// Relations reads how all devices depend on each other, with those of other
 	// namespaces as far as they can be reached from here.
 	Relations() (*relations.Map, error)
+	// PassVLANs has a NIC that filters VLANs receive those wanted, and undoes what
+	// was done for others before; RestoreSlave undoes all of it. With an error there
+	// is a way all the same, if only promiscuous mode.
+	PassVLANs(m *relations.Map, index int, saved Saved, want []Tag) (VLANPass, error)
 	// Addresses are the IP addresses of a link that are in use (not tentative,
 	// no duplicates), in the kernel's order.
 	Addresses(index int) ([]netip.Prefix, error)

@@ -18,6 +18,9 @@ type Saved struct {
 	IPv6 string  `json:"disable_ipv6"` // of the sysctl; empty without IPv6
 	// AddrGen is the sysctl addr_gen_mode; empty without IPv6.
 	AddrGen string `json:"addr_gen_mode,omitempty"`
+	// VLANFilters are the VLAN filters of the NIC that were on and can be switched
+	// off, by ethtool's names.
+	VLANFilters []string `json:"vlan_filters,omitempty"`
 }
 
 // SaveSlave implements Host.
@@ -34,7 +37,7 @@ func (l *Linux) SaveSlave(index int) (Saved, error) {
 	if err != nil {
 		return Saved{}, err
 	}
-	return Saved{MAC: i.MAC, MTU: i.MTU, IPv6: v6, AddrGen: gen}, nil
+	return Saved{MAC: i.MAC, MTU: i.MTU, IPv6: v6, AddrGen: gen, VLANFilters: switchable(i.Name, i.Kind)}, nil
 }
 
 // RestoreSlave implements Host: what can be put back is, whatever else fails.
@@ -57,7 +60,7 @@ func (l *Linux) RestoreInUse(index int, s Saved) error {
 
 func (l *Linux) restore(i Info, s Saved) error {
 	index := i.Index
-	var errs []error
+	errs := []error{l.restoreVLANs(i, s)}
 	if i.MAC != s.MAC {
 		errs = append(errs, l.SetMAC(index, s.MAC))
 	}

@@ -1,0 +1,121 @@
+package bond
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/link"
+	"github.com/tapbond/tapbond/internal/relations"
+	"github.com/tapbond/tapbond/monitor"
+)
+
+// stackVLAN puts a VLAN device on a link and tells the engine, as the kernel does.
+func (r *rig) stackVLAN(name string, on int, vid uint16) int {
+	index := r.sys.addLink(name, [6]byte{2, 0, 0, 0, 0, 0})
+	r.sys.mu.Lock()
+	l := r.sys.links[index]
+	l.Kind, l.ParentIndex = "vlan", on
+	r.sys.vlans.tags[index] = link.Tag{TPID: relations.CTag, VID: vid}
+	r.sys.mu.Unlock()
+	r.e.linkEvent(monitor.LinkEvent{Index: index, Name: name, Kind: "vlan", ParentIndex: on})
+	return index
+}
+
+// unstack deletes a link and tells the engine.
+func (r *rig) unstack(index int) {
+	l := r.link(index)
+	r.unplugNIC(index)
+	r.e.linkEvent(monitor.LinkEvent{Index: index, Name: l.Name, Kind: l.Kind, ParentIndex: l.ParentIndex, Deleted: true})
+}
+
+// passes lists the VLANs that a NIC lets pass.
+func (r *rig) passes(nic string) string {
+	st := r.state()
+	for _, s := range st.Slaves {
+		if s.Name == nic && s.VLANFilter != nil {
+			return s.VLANFilter.VLANs + " by " + s.VLANFilter.By
+		}
+	}
+	return ""
+}
+
+// VLANs stacked on the bond, and on what is on the bond, pass the filters of the
+// slaves' NICs while they are there.
+func TestVLANsPassFilters(t *testing.T) {
+	run(t, "mode active-backup miimon 100", []string{"eth0", "eth1"}, func(r *rig) {
+		r.sys.mu.Lock()
+		r.sys.vlans.filters[r.sys.indexLocked("eth0")] = true // eth1 filters nothing
+		r.sys.mu.Unlock()
+		want := func(text string) {
+			t.Helper()
+			if got := r.passes("eth0"); got != text {
+				t.Errorf("eth0 lets pass %q, want %q", got, text)
+			}
+			if got := r.passes("eth1"); got != "" {
+				t.Errorf("eth1 is said to filter: %q", got)
+			}
+		}
+		want("")
+		v10 := r.stackVLAN("bond0.10", r.b.index, 10)
+		want("10 by VLAN devices on it")
+		r.stackVLAN("bond0.10.20", v10, 20) // behind the other's tag
+		want("10 by VLAN devices on it")
+		mv := r.sys.addLink("mv", [6]byte{2, 0, 0, 0, 0, 9})
+		r.sys.mu.Lock()
+		r.sys.links[mv].Kind, r.sys.links[mv].ParentIndex = "macvlan", r.b.index
+		r.sys.mu.Unlock()
+		r.e.linkEvent(monitor.LinkEvent{Index: mv, Kind: "macvlan", ParentIndex: r.b.index})
+		r.state()
+		mv5 := r.stackVLAN("mv.5", mv, 5) // not on the bond itself
+		want("5, 10 by VLAN devices on it")
+		r.unstack(mv5)
+		want("10 by VLAN devices on it")
+		r.must(r.set("arp_ip_target 192.0.2.1[30/31] arp_interval 100"))
+		want("10, 30 by VLAN devices on it")
+		r.unstack(v10)
+		want("30 by VLAN devices on it")
+
+		r.must(r.b.Release(r.t.Context(), "eth0"))
+		if got := r.sys.vlans.passed[r.sys.index("eth0")]; got != nil {
+			t.Errorf("eth0 was released with %v", got)
+		}
+		r.must(r.b.Enslave(r.t.Context(), "eth0")) // passes them from the first moment
+		calls := strings.Join(r.sys.calls, "\n")
+		vlans, up := strings.LastIndex(calls, "vlans 2"), strings.LastIndex(calls, "up 2")
+		if vlans < 0 || vlans > up {
+			t.Errorf("the VLANs come after the NIC is up:\n%s", calls)
+		}
+		want("30 by VLAN devices on it")
+		r.must(r.set("arp_interval 0"))
+		want("")
+		log := r.log()
+		for _, line := range []string{"VLANs 10 pass the NIC's filter by VLAN devices on it", "VLAN filter of the NIC is as it was found"} {
+			if !slices.ContainsFunc(log, func(l string) bool { return strings.Contains(l, line) }) {
+				t.Errorf("nothing said %q: %q", line, log)
+			}
+		}
+	})
+}
+
+// Where nothing milder can be had the NIC is promiscuous, while it is needed.
+func TestVLANsByPromiscuity(t *testing.T) {
+	run(t, "mode balance-xor", []string{"eth0"}, func(r *rig) {
+		eth0 := r.sys.index("eth0")
+		r.sys.mu.Lock()
+		r.sys.vlans.filters[eth0] = true
+		r.sys.mu.Unlock()
+		r.failing("vlans 2", errors.New("VLAN device for 10: "+unix.EOPNOTSUPP.Error()))
+		v := r.stackVLAN("bond0.10", r.b.index, 10)
+		if got := r.passes("eth0"); got != "10 by promiscuous mode" || !r.port(eth0).membership().Promisc {
+			t.Errorf("%q, promiscuous %v", got, r.port(eth0).membership().Promisc)
+		}
+		r.unstack(v)
+		if got := r.passes("eth0"); got != "" || r.port(eth0).membership().Promisc {
+			t.Errorf("without VLANs: %q, promiscuous %v", got, r.port(eth0).membership().Promisc)
+		}
+	})
+}
