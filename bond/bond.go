@@ -39,6 +39,7 @@ type Bond struct {
 	tapSync *tapSync
 	jobs    *jobs
 	look    chan struct{}                // capacity 1: look at the TAP again
+	tidy    chan struct{}                // capacity 1: housekeeping is due
 	above   atomic.Pointer[map[int]bool] // devices above the TAP, by index
 	ctx     context.Context              // ends with the bond
 	cancel  context.CancelFunc
@@ -173,7 +174,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Bond{
 		engine: e, sys: e.sys, bus: e.bus, dev: dev, lane: lane, index: dev.Index(),
-		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1), noted: make(chan struct{}, 1),
+		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1), tidy: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 		name: o.Name, vals: vals,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU, marked: e.sys.OwnTAP(info),
 	}

@@ -440,20 +440,6 @@ func TestSlaveChangedUnderUs(t *testing.T) {
 	})
 }
 
-func TestShieldIsPutBack(t *testing.T) {
-	run(t, "mode active-backup", two, func(r *rig) {
-		var s *fakeShield
-		r.must(r.b.call(func() { s = r.b.slaves[0].shield.(*fakeShield) }))
-		r.sys.mu.Lock()
-		delete(r.sys.shields, s.index)
-		r.sys.mu.Unlock()
-		pass(2 * housekeepEvery)
-		if ok, _ := s.Check(); !ok {
-			t.Error("isolation is gone and stays gone")
-		}
-	})
-}
-
 func TestTAPDeletedIsBondDeleted(t *testing.T) {
 	run(t, "mode active-backup", two, func(r *rig) {
 		r.unplugNIC(r.tap.index)

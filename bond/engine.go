@@ -237,6 +237,8 @@ func (e *Engine) dispatch(ev monitor.WatchEvent) {
 				b.refresh()
 			}
 		}
+	case ev.Hook != nil:
+		e.hookEvent(*ev.Hook)
 	case ev.Addr != nil:
 		for _, b := range e.Bonds() {
 			b.addressEvent(ev.Addr.Index)

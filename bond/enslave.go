@@ -231,14 +231,23 @@ func (e *enslaving) isolate() error {
 		return err
 	}
 	e.undo.add(func() { s.leaveSeat() })
+	s.shield = new(isolation)
+	e.undo.add(s.shield.retire)
 	if e.was != nil && s.seat != nil {
 		return nil // that of the process before goes on, for now
 	}
-	s.shield, err = b.sys.Shield(s.index, s.seat)
-	if err == nil && e.was == nil {
-		e.undo.add(func() { _ = b.unshield(s) })
+	shield, err := b.sys.Shield(s.index, s.seat)
+	if err != nil {
+		return err
 	}
-	return err
+	s.shield.replace(shield)
+	if e.was == nil {
+		e.undo.add(func() {
+			s.shield.retire()
+			_ = b.unshield(s)
+		})
+	}
+	return nil
 }
 
 // unshield takes a slave's filter away, and the hook if it wasn't there before.

@@ -33,9 +33,13 @@ func (b *Bond) housekeeping() {
 		case <-b.ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if !b.tryLock() {
-			continue
+			if !b.tryLock() {
+				continue
+			}
+		case <-b.tidy:
+			if b.lock(b.ctx) != nil {
+				return
+			}
 		}
 		b.retryPending()
 		var slaves []*slave
@@ -44,7 +48,7 @@ func (b *Bond) housekeeping() {
 			b.noteReturned(b.now())
 		})
 		for _, s := range slaves {
-			b.keepShield(s)
+			b.keepShield(s, true)
 			b.keepSpeed(s)
 		}
 		b.mirrorFilter(slaves)
@@ -59,18 +63,6 @@ func (b *Bond) keepSpeed(s *slave) {
 	if speed := b.sys.Speed(s.index); speed.Mbps != 0 {
 		b.box.post(func() { b.setSpeed(s, speed) })
 	}
-}
-
-func (b *Bond) keepShield(s *slave) {
-	ok, err := s.shield.Check()
-	if ok || err != nil {
-		return
-	}
-	msg := "isolation from the host's stack was removed, put back"
-	if err := s.shield.Mend(); err != nil {
-		msg = "isolation from the host's stack was removed and can't be put back: " + err.Error()
-	}
-	b.box.post(func() { b.warn(s, "isolation", msg) })
 }
 
 // mirrorFilter has the slaves receive what the TAP's stack asked for. The

@@ -83,7 +83,9 @@ func (b *Bond) takeLane() error {
 			continue
 		}
 		shield, err := b.sys.Shield(s.index, s.seat)
-		s.shield = shield
+		if err == nil {
+			s.shield.replace(shield)
+		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

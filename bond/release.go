@@ -135,6 +135,7 @@ func awaitDrained(ports []<-chan struct{}) {
 // free closes a slave's sockets and leaves its NIC as it was found, but down.
 func (b *Bond) free(s *slave, present bool) error {
 	b.sys.UnwatchCarrier(s.index)
+	s.shield.retire()
 	errs := []error{s.port.Close(), s.control.Close()}
 	<-s.rxDone
 	if present {

@@ -34,7 +34,7 @@ type slave struct {
 	// The NIC's sockets and filter; fixed, closed after the slave has left.
 	port     nic.Port
 	control  nic.ControlPort
-	shield   Shield
+	shield   *isolation
 	prompt   bool                       // the kernel tells of a lost carrier at once
 	seat     Seat                       // in the express lane; nil if it has none
 	writers  []vnet.Writer              // one per transmit worker

@@ -10,6 +10,7 @@
 //	heard.go          which frames count as answers
 //	watch_linux.go    what the kernel says over netlink: links, addresses
 //	routes_linux.go   that routes changed
+//	tc_linux.go       that a filter or its qdisc was removed
 //	poller_linux.go   carrier read by ioctl, often where it matters
 //	ethtool_linux.go  the ioctls: carrier, speed and duplex
 //

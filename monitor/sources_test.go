@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/tapbond/tapbond/internal/labtest"
+	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -150,6 +151,42 @@ func TestWatch(t *testing.T) {
 		within(t, "address gone", w.Events(), func(ev monitor.WatchEvent) bool { return ev.Addr != nil && ev.Addr.Prefix == want && ev.Addr.Deleted })
 		must(t, netlink.LinkDel(a))
 		within(t, "deletion", w.Events(), links(func(l *monitor.LinkEvent) bool { return l.Index == index && l.Deleted }))
+	})
+}
+
+// What removes a filter: deleting it, or the qdisc that it is on, by whatever name
+// the latter goes.
+func TestWatchHooks(t *testing.T) {
+	labtest.InNetns(t, func() {
+		w, err := monitor.NewWatch()
+		must(t, err)
+		defer w.Close()
+		a, b := pair(t)
+		removed := func(index int) func(monitor.WatchEvent) bool {
+			return func(ev monitor.WatchEvent) bool {
+				if ev.Hook != nil && ev.Hook.Index != index {
+					t.Errorf("event of %d, want %d", ev.Hook.Index, index)
+				}
+				return ev.Hook != nil
+			}
+		}
+		clsact := &netlink.GenericQdisc{
+			QdiscAttrs: netlink.QdiscAttrs{LinkIndex: a.Attrs().Index, Parent: netlink.HANDLE_CLSACT, Handle: netlink.MakeHandle(0xffff, 0)},
+			QdiscType:  "clsact",
+		}
+		must(t, netlink.QdiscAdd(clsact))
+		hook, err := nic.Isolate(a.Attrs().Index)
+		must(t, err)
+		must(t, hook.Remove())
+		within(t, "a deleted filter", w.Events(), removed(a.Attrs().Index))
+		_, err = nic.Isolate(a.Attrs().Index)
+		must(t, err)
+		must(t, netlink.QdiscDel(clsact))
+		within(t, "a deleted qdisc", w.Events(), removed(a.Attrs().Index))
+		clsact.LinkIndex = b.Attrs().Index
+		must(t, netlink.QdiscAdd(clsact))
+		must(t, netlink.QdiscDel(clsact))
+		within(t, "of another device", w.Events(), removed(b.Attrs().Index))
 	})
 }
 

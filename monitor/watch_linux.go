@@ -18,6 +18,7 @@ type WatchEvent struct {
 	BridgePort int
 	// Routes: routes came or went.
 	Routes bool
+	Hook   *HookEvent
 	// Resync: events were lost. Whatever was known must be read again.
 	Resync bool
 }
@@ -52,8 +53,8 @@ const watchBuffer = 4 << 20
 // resubscribe is the pause before a lost subscription is made again.
 const resubscribe = 20 * time.Millisecond
 
-// Watch is a subscription to the links, addresses and routes of the network
-// namespace it was made in.
+// Watch is a subscription to the links, addresses, routes and removed filters of the
+// network namespace it was made in.
 type Watch struct {
 	events chan WatchEvent
 	done   chan struct{}
@@ -80,10 +81,18 @@ func NewWatch() (*Watch, error) {
 		w.Close()
 		return nil, fmt.Errorf("watch routes: %w", err)
 	}
+	hooks, err := subscribeHooks()
+	if err != nil {
+		routes.Close()
+		w.Close()
+		return nil, fmt.Errorf("watch filters: %w", err)
+	}
 	w.wg.Go(func() { w.pumpRoutes(routes) })
-	w.wg.Go(func() { // has the pump end
+	w.wg.Go(func() { w.pumpHooks(hooks) })
+	w.wg.Go(func() { // has the pumps end
 		<-w.done
 		routes.Close()
+		hooks.Close()
 	})
 	w.wg.Go(func() { pump(w, links, w.subscribeLinks, linkEvent) })
 	w.wg.Go(func() { pump(w, addrs, w.subscribeAddrs, addrEvent) })
