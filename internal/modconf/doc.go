@@ -4,5 +4,6 @@
 //
 //	modconf.go  Config and what can be asked of it
 //	files.go    which files count, in which order
+//	boot.go     what is loaded at boot: /etc/modules, modules-load.d
 //	parse.go    lines, words and what each directive means
 package modconf

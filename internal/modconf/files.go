@@ -11,26 +11,30 @@ import (
 	"strings"
 )
 
-// oldFile came before the directories and is still written by old recipes; it is
-// read first, so that what stands in a directory counts.
-const oldFile = "etc/modprobe.conf"
+// oldFiles came before the directories and are still written by old recipes; they
+// are read first, so that what stands in a directory counts.
+var oldFiles = []string{"etc/modules.conf", "etc/modprobe.conf"}
 
 // dirs are modprobe's, the first one strongest.
 var dirs = []string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d"}
 
 // Read reads the configuration under root, "" or "/" for the machine's own: the
-// old file, then every *.conf in the directories by name, one in an earlier
-// directory in place of those of its name in later ones. What isn't there isn't
-// missed. An error is an *Error or tells the file.
+// old files, then every *.conf in the directories by name, one in an earlier
+// directory in place of those of its name in later ones; and what is loaded at
+// boot. What isn't there isn't missed. An error is an *Error or tells the file.
 func Read(root string) (*Config, error) {
 	if root == "" {
 		root = "/"
 	}
-	files, err := list(root)
+	files, err := list(root, dirs)
 	if err != nil {
 		return nil, err
 	}
-	return readFiles(files)
+	c, err := readFiles(files)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.readBoot(root)
 }
 
 // ReadPath reads one file, or the *.conf of one directory, and nothing else, as
@@ -66,7 +70,7 @@ func readFiles(files []string) (*Config, error) {
 }
 
 // list returns the files that count, in order.
-func list(root string) ([]string, error) {
+func list(root string, dirs []string) ([]string, error) {
 	byName := map[string]string{}
 	for _, dir := range dirs {
 		dir = filepath.Join(root, dir)
@@ -80,7 +84,10 @@ func list(root string) ([]string, error) {
 			}
 		}
 	}
-	files := []string{filepath.Join(root, oldFile)}
+	var files []string
+	for _, name := range oldFiles {
+		files = append(files, filepath.Join(root, name))
+	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		files = append(files, byName[name])
 	}

@@ -43,6 +43,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line,
 type Config struct {
 	aliases   []string // of bonding, as written; may be patterns
 	options   []optionsLine
+	boot      []Option // of the line that loads the module at boot
 	blacklist *Note
 	notes     []Note
 }
@@ -78,10 +79,10 @@ func (c *Config) Means(name string) bool {
 }
 
 // Options returns the parameters of a bond, or with "" of the module: those of
-// "options bonding" in the order of the files, then those of "options BOND". Of
-// the same name the later one counts.
+// "options bonding" in the order of the files, what it is given where it is loaded
+// at boot, then those of "options BOND". Of the same name the later one counts.
 func (c *Config) Options(bond string) []Option {
-	out := c.of(Module)
+	out := append(c.of(Module), c.boot...)
 	if bond != "" && underscored(bond) != Module {
 		out = append(out, c.of(bond)...)
 	}

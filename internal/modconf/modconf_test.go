@@ -297,3 +297,49 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What the module is loaded with at boot counts as on modprobe's command line.
+func TestBoot(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string // of bond0, or the error
+	}{
+		"Debian":           {map[string]string{"etc/modules": "# x\nloop\n\nbonding mode=active-backup miimon=100\n"}, "mode=active-backup miimon=100"},
+		"systemd":          {map[string]string{"etc/modules-load.d/b.conf": "; x\nbonding mode=4\n"}, "mode=4"},
+		"no parameters":    {map[string]string{"etc/modules": "bonding\n"}, ""},
+		"behind the files": {map[string]string{"etc/modules": "bonding mode=1\n", "etc/modprobe.d/b.conf": "options bonding mode=0\noptions bond0 miimon=50\nalias bond0 bonding\n"}, "mode=0 mode=1 miimon=50"},
+		"twice the same":   {map[string]string{"etc/modules": "bonding mode=1\n", "etc/modules-load.d/modules.conf": "bonding mode=1\n"}, "mode=1"},
+		"twice":            {map[string]string{"etc/modules": "bonding mode=1\n", "etc/modules-load.d/z.conf": "bonding mode=2\n"}, "etc/modules-load.d/z.conf:1: bonding mode=2: etc/modules:1 loads bonding with other parameters, and it is loaded once"},
+		"bad":              {map[string]string{"etc/modules": "\nbonding mode\n"}, `etc/modules:2: options bonding: "mode": want NAME=VALUE, without blanks`},
+		"modutils":         {map[string]string{"etc/modules.conf": "alias bond0 bonding\noptions bond0 -o bond0 mode=1 miimon=100\nprobeall bond0 eth0 eth1 bonding\n"}, "mode=1 miimon=100"},
+		"install":          {map[string]string{"etc/modprobe.d/b.conf": "install bonding /sbin/modprobe --ignore-install bonding mode=1 miimon=100 $CMDLINE_OPTS\n"}, "mode=1 miimon=100"},
+		"install unclear":  {map[string]string{"etc/modprobe.d/b.conf": "install bonding /sbin/modprobe -i bonding mode=1; /bin/x\n"}, "etc/modprobe.d/b.conf:1: install bonding: the options of this command can't be read; put them on a line `options bonding …`"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for path, text := range c.files {
+				file := filepath.Join(root, path)
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			conf, err := Read(root)
+			got := ""
+			if err != nil {
+				got = strings.ReplaceAll(err.Error(), root+"/", "")
+			} else {
+				var words []string
+				for _, o := range conf.Options("bond0") {
+					words = append(words, o.Name+"="+o.Value)
+				}
+				got = strings.Join(words, " ")
+			}
+			if got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}

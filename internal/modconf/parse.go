@@ -132,11 +132,19 @@ func (c *Config) directive(l line) error {
 		if i := ownInstall(l); i > 0 {
 			return c.addOptions(l, name, i)
 		}
+		if own, ok := moduleInstall(l); ok {
+			return c.addOptions(own, name, 2)
+		}
+		if loadsWith(l) {
+			return bad(l, 2, "install %s: the options of this command can't be read; put them on a line `options bonding …`", name)
+		}
 		c.note(l, "bonding is not loaded by a command here")
 	case "remove":
 		c.note(l, "bonding is not removed by a command here")
 	case "softdep", "weakdep":
 		c.note(l, "other modules are not loaded with bonding here")
+	case "pre-install", "post-install", "pre-remove", "post-remove", "above", "below", "probe", "probeall", "keep", "prune", "path":
+		c.note(l, "is a word of older tools, without effect here")
 	default:
 		return bad(l, 0, "%q is not known to modprobe: want alias, options, install, remove, blacklist or softdep", l.words[0].text)
 	}
@@ -162,6 +170,10 @@ func (c *Config) addOptions(l line, name string, n int) error {
 	out := optionsLine{of: name}
 	for i := n; i < len(l.words); i++ {
 		w := l.words[i]
+		if w.text == "-o" { // of older tools: the name that it is loaded under
+			i++
+			continue
+		}
 		if strings.HasPrefix(w.text, "#") {
 			c.notes = append(c.notes, Note{l.file, w.line, fmt.Sprintf("options %s: %q and what follows is ignored here; modprobe would take it for options", name, w.text)})
 			break
@@ -237,6 +249,34 @@ func ownInstall(l line) int {
 		}
 	}
 	return min(i, len(l.words))
+}
+
+// moduleInstall returns the line of options that such a line amounts to:
+//
+//	install bonding /sbin/modprobe --ignore-install bonding mode=1 $CMDLINE_OPTS
+func moduleInstall(l line) (line, bool) {
+	if len(l.words) < 4 || underscored(l.words[1].text) != Module || path.Base(l.words[2].text) != "modprobe" {
+		return line{}, false
+	}
+	out := line{file: l.file, words: l.words[:2:2]}
+	for _, w := range l.words[3:] {
+		switch {
+		case strings.HasPrefix(w.text, "-"), w.text == Module, w.text == "$CMDLINE_OPTS":
+		case !strings.Contains(w.text, "=") || strings.ContainsAny(w.text, ";&|$`<>"):
+			return line{}, false
+		default:
+			out.words = append(out.words, w)
+		}
+	}
+	return out, true
+}
+
+// loadsWith reports whether a command has what may be parameters of bonding.
+func loadsWith(l line) bool {
+	return slices.ContainsFunc(l.words[2:], func(w word) bool {
+		name, _, ok := strings.Cut(w.text, "=")
+		return ok && (name == "mode" || name == "miimon" || name == "arp_interval")
+	})
 }
 
 // include is an old directive; the usual one names what is read anyway.
