@@ -12,7 +12,8 @@ type Bond struct {
 	// File is the bond's own, empty where only modprobe's configuration knows it.
 	File    string
 	OnBoot  bool
-	DHCP    bool
+	DHCP    bool // asks for an IPv4 address
+	DHCP6   bool // asks for an IPv6 address
 	Options Options
 	MAC     net.HardwareAddr // nil: the slaves decide
 	MTU     int              // 0: as it is
@@ -20,7 +21,8 @@ type Bond struct {
 	Gateway Gateway // of IPv4
 	Router  Gateway // of IPv6
 
-	dhcpAt  Pos
+	dhcpAt, dhcp6At Pos
+
 	optsAt  Pos     // of BONDING_OPTS, or the file
 	members []named // of SUSE's BONDING_SLAVE0 …
 	remarks
@@ -34,7 +36,7 @@ type named struct {
 // bond reads a file as a bond's. module are the options that modprobe's
 // configuration has for it.
 func (f *File) bond(name string, module []Opt) *Bond {
-	b := &Bond{Name: name, File: f.Path, OnBoot: f.onBoot(), MAC: f.mac("MACADDR"), MTU: f.mtu(), optsAt: Pos{File: f.Path}}
+	b := &Bond{Name: name, File: f.Path, OnBoot: f.onBoot(), MAC: f.mac("MACADDR", "LLADDR"), MTU: f.mtu(), optsAt: Pos{File: f.Path}}
 	if !validName(name) {
 		f.wrong(f.deviceAt(), "DEVICE=%s: is no name for an interface", name)
 	}
@@ -53,7 +55,7 @@ func (f *File) bond(name string, module []Opt) *Bond {
 			b.members = append(b.members, named{s.Value, s.Pos})
 		}
 	}
-	f.keys()
+	f.keys(ofBond)
 	b.remarks = f.remarks
 	return b
 }
@@ -84,10 +86,16 @@ func (f *File) roleOfBond() {
 // addressing reads how the bond gets its addresses.
 func (f *File) addressing(b *Bond) {
 	b.Addrs = append(f.addresses4(), f.addresses6()...)
+	f.alone()
 	proto := f.Get("BOOTPROTO")
+	if f.yes("DHCPV6C", false) {
+		b.DHCP6, b.dhcp6At = true, f.Get("DHCPV6C").Pos
+	}
 	switch strings.ToLower(proto.Value) {
-	case "", "none", "static":
-	case "dhcp", "bootp", "dhcp4":
+	case "", "none", "static", "ibft":
+	case "dhcp6":
+		b.DHCP6, b.dhcp6At = true, proto.Pos
+	case "dhcp", "bootp", "dhcp4", "dhcp4+auto6", "dhcp+autoip":
 		b.DHCP, b.dhcpAt = true, proto.Pos
 		b.Addrs = f.dropped4(b.Addrs)
 		if s := f.Get("GATEWAY"); s.Value != "" {
@@ -108,6 +116,27 @@ func (f *File) addressing(b *Bond) {
 	}
 	b.Gateway = f.gateway4(b.Name, four)
 	b.Router = f.gateway6(b.Name, six)
+	if s := f.Get("METRIC"); s.Value != "" {
+		if b.Gateway.Metric = atoi(s.Value); b.Gateway.Metric < 0 {
+			f.wrong(s.Pos, "METRIC=%s: is no number", s.Value)
+		}
+	}
+}
+
+// alone notes what belongs to an address that isn't there.
+func (f *File) alone() {
+	for _, s := range f.last() {
+		k := family(s.Key)
+		switch k {
+		case "NETMASK", "PREFIX", "PREFIXLEN", "LABEL", "BROADCAST", "SCOPE", "REMOTE_IPADDR":
+		default:
+			continue
+		}
+		number := strings.TrimPrefix(s.Key, k)
+		if s.Value != "" && !f.Has("IPADDR"+number) && !(number == "" && f.Has("IPADDR0")) {
+			f.note(s.Pos, "%s: without effect, there is no IPADDR%s", s.Key, number)
+		}
+	}
 }
 
 // globalGateway takes the machine's gateway where it is within the bond's reach
@@ -118,15 +147,31 @@ func (b *Bond) globalGateway(global *File) {
 		return
 	}
 	s := global.Get("GATEWAY")
-	a, err := netip.ParseAddr(s.Value)
-	if dev := global.Get("GATEWAYDEV").Value; err != nil || dev != "" && dev != b.Name {
+	if dev := global.Get("GATEWAYDEV").Value; dev != "" && dev != b.Name {
 		return
 	}
-	for _, has := range b.Addrs {
-		if has.Prefix.Contains(a) && has.Prefix.Addr() != a {
-			b.Gateway = Gateway{a, s.Pos}
-		}
+	b.gatewayAt(s.Value, s.Pos)
+}
+
+// gatewayAt makes an address the bond's gateway if the bond lacks one and reaches
+// it.
+func (b *Bond) gatewayAt(text string, at Pos) bool {
+	a, err := netip.ParseAddr(text)
+	if err != nil || b.DHCP || b.Gateway.Addr.IsValid() && a.Is4() || b.Router.Addr.IsValid() && a.Is6() {
+		return false
 	}
+	for _, has := range b.Addrs {
+		if !has.Prefix.Contains(a) || has.Prefix.Addr() == a {
+			continue
+		}
+		if g := (Gateway{Addr: a, Pos: at}); a.Is4() {
+			b.Gateway = g
+		} else {
+			b.Router = g
+		}
+		return true
+	}
+	return false
 }
 
 // dropped4 leaves out the IPv4 addresses, which DHCP brings.

@@ -33,6 +33,33 @@ func (b *Bond) Wrong(at Pos, text string) { b.wrong(at, "%s", text) }
 // Note adds a remark that keeps nothing from being done.
 func (b *Bond) Note(at Pos, text string) { b.note(at, "%s", text) }
 
+// Warn adds a remark about something that was asked for and can't be had; with
+// strict rules it is a mistake.
+func (b *Bond) Warn(at Pos, text string) { b.warn(at, "%s", text) }
+
+// Minor adds a remark on a line without effect that nobody misses.
+func (b *Bond) Minor(at Pos, text string) { b.say(Minor, at, "%s", text) }
+
+// SetDHCP6 says that the bond asks for an IPv6 address by DHCP.
+func (b *Bond) SetDHCP6(at Pos) { b.DHCP6, b.dhcp6At = true, at }
+
+// Wrong adds a mistake that stands in the way of every bond.
+func (s *Set) Wrong(at Pos, text string) { s.wrong(at, "%s", text) }
+
+// Warn adds a warning that is about no bond alone.
+func (s *Set) Warn(at Pos, text string) { s.warn(at, "%s", text) }
+
+// Note adds a note that is about no bond alone.
+func (s *Set) Note(at Pos, text string) { s.note(at, "%s", text) }
+
+// AddLines adds lines that were read elsewhere.
+func (s *Set) AddLines(lines []*Line) { s.lines = append(s.lines, lines...) }
+
+// NewSlaves returns slaves that are found by a pattern of names.
+func NewSlaves(bond, pattern string, match func(string) bool, at Pos) *Slave {
+	return &Slave{Bond: bond, Pattern: pattern, Match: match, OnBoot: true, at: at, bondAt: at}
+}
+
 // NewSlave returns a slave by its name.
 func NewSlave(bond, device string, at Pos) *Slave {
 	s := &Slave{Bond: bond, Device: device, OnBoot: true, at: at, bondAt: at}
@@ -46,7 +73,7 @@ func NewSlave(bond, device string, at Pos) *Slave {
 func ModuleOpts(m Modules, bond string) []Opt {
 	var out []Opt
 	for _, o := range m.Options(bond) {
-		out = append(out, Opt{Name: o.Name, Value: o.Value, Module: true, Pos: Pos{o.File, o.Line}})
+		out = append(out, Opt{Name: o.Name, Value: o.Value, Module: true, Pos: Pos{File: o.File, Line: o.Line}})
 	}
 	return out
 }

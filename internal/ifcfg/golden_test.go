@@ -51,14 +51,18 @@ func told(p *Plan, err error) string {
 	switch {
 	case errors.As(err, &wrong):
 		for _, m := range wrong {
-			fmt.Fprintln(&b, "mistake:", m)
+			label := "mistake:"
+			if m.Level == Warning {
+				label = "warning:"
+			}
+			fmt.Fprintln(&b, label, m)
 		}
 		return b.String()
 	case err != nil:
 		return "error: " + err.Error() + "\n"
 	}
 	for _, n := range p.Notes {
-		fmt.Fprintln(&b, "note:", n)
+		fmt.Fprintln(&b, n.Label()+":", n)
 	}
 	for _, s := range p.Steps {
 		fmt.Fprintln(&b, s)

@@ -8,31 +8,47 @@ import (
 	"github.com/tapbond/tapbond/bond/option"
 )
 
-// actedOn are the keys that mean something here, families by their first word.
-var actedOn = []string{
-	"DEVICE", "TYPE", "HWADDR", "MASTER", "SLAVE", "BONDING_MASTER", "BONDING_OPTS", "BONDING_MODULE_OPTS",
+// ofBond are the keys that are read in a bond's file, families by their first word.
+var ofBond = []string{
+	"DEVICE", "TYPE", "BONDING_MASTER", "BONDING_OPTS", "BONDING_MODULE_OPTS", "BONDING_SLAVE", "MASTER", "SLAVE", "HWADDR",
 	"ONBOOT", "STARTMODE", "BOOTPROTO", "IPADDR", "NETMASK", "PREFIX", "PREFIXLEN", "GATEWAY", "GATEWAYDEV", "DEFROUTE",
-	"MTU", "MACADDR", "IPV6INIT", "IPV6ADDR", "IPV6ADDR_SECONDARIES", "IPV6_DEFAULTGW", "ONPARENT",
-	"MASTER_UUID", "DEVICETYPE", "VLAN", "BRIDGE",
+	"MTU", "MACADDR", "LLADDR", "IPV6INIT", "IPV6ADDR", "IPV6ADDR_SECONDARIES", "IPV6_DEFAULTGW", "DHCPV6C",
+	"BROADCAST", "SCOPE", "REMOTE_IPADDR", "LABEL", "BRIDGE", "NETWORK", "METRIC",
 }
+
+// ofSlave are those in a slave's file.
+var ofSlave = []string{
+	"DEVICE", "TYPE", "HWADDR", "MASTER", "MASTER_UUID", "SLAVE", "ONBOOT", "STARTMODE", "DEVICETYPE", "BOOTPROTO",
+}
+
+// ofAlias are those in a file like ifcfg-bond0:1.
+var ofAlias = []string{"DEVICE", "IPADDR", "NETMASK", "PREFIX", "PREFIXLEN", "ONPARENT", "BROADCAST", "SCOPE", "ONBOOT", "STARTMODE", "LABEL", "NETWORK"}
 
 // silent are keys that change nothing: they describe, or say what is so anyway.
 var silent = []string{
-	"NAME", "UUID", "NETWORK", "BROADCAST", "BROWSER_ONLY", "PROXY_METHOD", "HOTPLUG", "NETBOOT", "LASTUSER", "LAST_CONNECT",
-	"DESCRIPTION", "LABEL", "NOZEROCONF", "ISALIAS", "PARENTDEV", "REALDEVICE", "CONNECTION_METERED",
-	"ETHERDEVICE", "INTERFACETYPE", "REMOTE_IPADDR", "USERCONTROL", "SUBCHANNELS", "NETTYPE", "PORTNAME", "SCOPE",
+	"NAME", "UUID", "BROWSER_ONLY", "PROXY_METHOD", "HOTPLUG", "NETBOOT", "LASTUSER", "LAST_CONNECT",
+	"DESCRIPTION", "NOZEROCONF", "ISALIAS", "PARENTDEV", "REALDEVICE", "CONNECTION_METERED", "DEVICETYPE",
+	"ETHERDEVICE", "INTERFACETYPE", "USERCONTROL", "SUBCHANNELS", "NETTYPE", "PORTNAME", "ONPARENT",
 }
 
-// noted are keys of other people's business: what they ask for isn't done.
-var noted = []string{
-	"NM_CONTROLLED", "USERCTL", "USERS", "PEERDNS", "PEERNTP", "PEERROUTES", "DOMAIN", "SEARCH", "METRIC", "SRCADDR", "WINDOW",
-	"ETHTOOL_OPTS", "ETHTOOL_OPTIONS", "LINKDELAY", "CHECK_LINK_DOWN", "PERSISTENT_DHCLIENT", "DHCP_HOSTNAME", "DHCP_CLIENT_ID",
-	"DHCPRELEASE", "DHCLIENTARGS", "DHCP_FQDN", "DHCP_TIMEOUT", "ARPCHECK", "ARPUPDATE", "ARPING_WAIT", "ARP", "ZONE", "STP", "DELAY", "FIREWALL",
-	"IPV4_FAILURE_FATAL", "IPV4_DAD_TIMEOUT", "IPV4_ROUTE_METRIC", "IPV6_AUTOCONF", "IPV6FORWARDING", "IPV6_ROUTER", "IPV6_FAILURE_FATAL", "IPV6_DEFROUTE",
-	"IPV6_PEERDNS", "IPV6_PEERROUTES", "IPV6_PRIVACY", "IPV6_PRIVACY_PREFER_PUBLIC_IP", "IPV6_ADDR_GEN_MODE", "IPV6_MTU", "IPV6_ROUTE_METRIC",
-	"IPV6_DEFAULTDEV", "IPV6TO4INIT", "DHCPV6C", "DHCPV6C_OPTIONS", "IPV6_DUID", "OPTIONS", "LLDP", "AUTOCONNECT_PRIORITY",
-	"AUTOCONNECT_SLAVES", "AUTOCONNECT_RETRIES", "SEARCH_DOMAINS", "ETHTOOL_DELAY", "MACADDR_POLICY", "GENERATE_MAC_ADDRESS_MASK",
-	"DNS", "VLAN_ID", "PHYSDEV", "REORDER_HDR", "VLAN_FLAGS", "RES_OPTIONS", "MULTI_CONNECT", "DCB", "FCOE", "KEY_MGMT", "SECONDARY_UUIDS",
+// without are keys of other programs; what they ask for isn't done, and nobody
+// has to act.
+var without = []string{
+	"NM_CONTROLLED", "USERCTL", "USERS", "PEERNTP", "PEERROUTES", "WINDOW",
+	"LINKDELAY", "CHECK_LINK_DOWN", "PERSISTENT_DHCLIENT",
+	"DHCPRELEASE", "ARPCHECK", "ARPUPDATE", "ARPING_WAIT", "ARP", "STP", "DELAY",
+	"IPV4_FAILURE_FATAL", "IPV4_DAD_TIMEOUT", "IPV6_AUTOCONF", "IPV6FORWARDING", "IPV6_ROUTER", "IPV6_FAILURE_FATAL", "IPV6_DEFROUTE",
+	"IPV6_PEERDNS", "IPV6_PEERROUTES", "IPV6_PRIVACY", "IPV6_PRIVACY_PREFER_PUBLIC_IP", "IPV6_ADDR_GEN_MODE",
+	"IPV6_DEFAULTDEV", "IPV6TO4INIT", "DHCPV6C_OPTIONS", "IPV6_DUID", "OPTIONS", "LLDP", "AUTOCONNECT_PRIORITY",
+	"AUTOCONNECT_SLAVES", "AUTOCONNECT_RETRIES", "ETHTOOL_DELAY", "MACADDR_POLICY", "GENERATE_MAC_ADDRESS_MASK",
+	"VLAN_ID", "REORDER_HDR", "VLAN_FLAGS", "MULTI_CONNECT", "DCB", "FCOE", "KEY_MGMT", "SECONDARY_UUIDS", "VLAN", "PHYSDEV",
+}
+
+// undone are those of which somebody may miss something.
+var undone = []string{
+	"DNS", "DOMAIN", "SEARCH", "SEARCH_DOMAINS", "RES_OPTIONS", "PEERDNS", "ETHTOOL_OPTS", "ETHTOOL_OPTIONS", "ZONE", "FIREWALL", "SRCADDR",
+	"DHCP_HOSTNAME", "DHCP_CLIENT_ID", "DHCLIENTARGS", "DHCP_FQDN", "DHCP_TIMEOUT", "IPV6_MTU",
+	"IPV4_ROUTE_METRIC", "IPV6_ROUTE_METRIC", "PRE_UP_SCRIPT", "POST_UP_SCRIPT", "PRE_DOWN_SCRIPT", "POST_DOWN_SCRIPT",
 }
 
 // numbered are the keys that come with numbers behind them.
@@ -46,57 +62,86 @@ func family(key string) string {
 	return key
 }
 
-// keys says what becomes of the keys that nothing is done for: those that could
-// matter are told of, in one note.
-func (f *File) keys() {
-	var without []string
-	var first Pos
-	said := map[string]bool{}
-	for _, s := range f.Settings {
+// keys gives each setting of the file its fate, read being the keys that its role
+// has a use for. Keys that nothing is done for are named in one note.
+func (f *File) keys(read []string) {
+	f.overridden()
+	var lists [2][]string
+	var first [2]Pos
+	for i, s := range f.Settings {
+		l := f.lines[i]
 		k := family(s.Key)
-		if said[s.Key] {
-			continue
-		}
-		said[s.Key] = true
+		which := -1
 		switch {
-		case slices.Contains(actedOn, k) || k == "BONDING_SLAVE" || slices.Contains(silent, k):
-		case slices.Contains(noted, k):
-			if without == nil {
-				first = s.Pos
-			}
-			without = append(without, s.Key)
+		case l.Fate != Open:
+		case slices.Contains(read, k):
+			l.Fate = Applied
+		case slices.Contains(silent, k), s.Value == "":
+			l.Fate = Implied
+		case slices.Contains(without, k):
+			which = 0
+		case slices.Contains(undone, k):
+			which = 1
 		case option.ByName(s.Key) != nil && strings.ToLower(s.Key) == s.Key:
 			f.wrong(s.Pos, `%s stands outside the quotes: it belongs into BONDING_OPTS="…"`, s.Key)
+		case slices.Contains(ofBond, k) || slices.Contains(ofSlave, k) || slices.Contains(ofAlias, k):
+			l.Text = s.Key // noted below, unless it is already
 		default:
-			if near := nearest(s.Key); near != "" {
-				f.note(s.Pos, "unknown key %s, without effect; did you mean %s?", s.Key, near)
-			} else {
-				f.note(s.Pos, "unknown key %s, without effect", s.Key)
-			}
+			f.unknown(s)
+		}
+		if which < 0 {
+			continue
+		}
+		l.Fate = Noted
+		if lists[which] == nil {
+			first[which] = Pos{File: f.Path, Line: s.Line}
+		}
+		if !slices.Contains(lists[which], s.Key) {
+			lists[which] = append(lists[which], s.Key)
 		}
 	}
-	if without != nil {
-		f.note(Pos{f.Path, first.Line}, "accepted, without effect here: %s", strings.Join(without, ", "))
+	if lists[0] != nil {
+		f.say(Minor, first[0], "accepted, without effect here: %s", strings.Join(lists[0], ", "))
 	}
-	f.overridden()
+	if lists[1] != nil {
+		f.note(first[1], "not done here: %s", strings.Join(lists[1], ", "))
+	}
+	f.settle(f.lines)
+}
+
+func (f *File) unknown(s Setting) {
+	switch near := nearest(s.Key); {
+	case strings.HasPrefix(near, "BONDING_"): // without it the bond would be another one
+		f.wrong(s.Pos, "unknown key %s; did you mean %s?", s.Key, near)
+	case near != "":
+		f.warn(s.Pos, "unknown key %s, without effect; did you mean %s?", s.Key, near)
+	default:
+		f.note(s.Pos, "unknown key %s, without effect", s.Key)
+	}
 }
 
 // overridden notes values that a later line replaces.
 func (f *File) overridden() {
-	last := map[string]Setting{}
-	for _, s := range f.Settings {
-		if was, twice := last[s.Key]; twice && was.Value != s.Value && !strings.HasPrefix(s.Value, was.Value) {
-			f.note(was.Pos, "%s: line %d says otherwise, and counts", s.Key, s.Line)
+	last := map[string]int{}
+	for i, s := range f.Settings {
+		if n, twice := last[s.Key]; twice {
+			was := f.Settings[n]
+			f.lines[n].Fate = Implied
+			if was.Value != s.Value && !strings.HasPrefix(s.Value, was.Value) {
+				f.note(was.Pos, "%s: line %d says otherwise, and counts", s.Key, s.Line)
+			}
 		}
-		last[s.Key] = s
+		last[s.Key] = i
 	}
 }
 
 // nearest returns the key that is one slip away, "" if none is.
 func nearest(key string) string {
-	for _, k := range actedOn {
-		if slip(strings.ToUpper(key), k) {
-			return k
+	for _, list := range [][]string{ofBond, ofSlave} {
+		for _, k := range list {
+			if slip(strings.ToUpper(key), k) {
+				return k
+			}
 		}
 	}
 	return ""

@@ -15,7 +15,7 @@ type member struct {
 // mistakes.
 func (p *planner) members(b *Bond, slaves []*Slave) []member {
 	var out []member
-	for _, v := range slaves {
+	for _, v := range p.expanded(b.Name, slaves) {
 		nic := p.nic(v)
 		if nic == nil {
 			continue
@@ -32,6 +32,37 @@ func (p *planner) members(b *Bond, slaves []*Slave) []member {
 	}
 	if len(out) == 0 && b.File != "" && p.world.bond(b.Name) == nil {
 		p.note(Pos{File: b.File}, "%s has no slaves", b.Name)
+	}
+	return out
+}
+
+// expanded puts the NICs that a pattern means in its place: those that nothing else
+// names.
+func (p *planner) expanded(bond string, slaves []*Slave) []*Slave {
+	named := map[string]bool{}
+	for _, v := range p.set.Slaves {
+		named[v.Device] = true
+	}
+	var out []*Slave
+	for _, v := range slaves {
+		if v.Match == nil {
+			out = append(out, v)
+			continue
+		}
+		before := len(out)
+		for i := range p.world.Links {
+			l := &p.world.Links[i]
+			if l.Loopback || stacked[l.Kind] || named[l.Name] || l.Name == bond || !v.Match(l.Name) {
+				continue
+			}
+			named[l.Name] = true
+			one := *v
+			one.Device, one.Match = l.Name, nil
+			out = append(out, &one)
+		}
+		if len(out) == before {
+			p.warn(v.at, "%s: no interface has such a name", v.Pattern)
+		}
 	}
 	return out
 }

@@ -100,16 +100,20 @@ func (r *remarks) known(list []Opt, out *Options) []Opt {
 		switch {
 		case slices.Contains(moduleOnly, o.Name):
 			if !o.Module {
-				r.note(o.Pos, "%s: is the module's, without effect on a bond", o.Name)
+				r.say(Minor, o.Pos, "%s: is the module's, without effect on a bond", o.Name)
 			}
 		case d == nil && o.Module:
-			r.note(o.Pos, "%s: unknown option, without effect", o.Name)
-		case d == nil:
+			r.warn(o.Pos, "%s: unknown option, without effect", o.Name)
+		case o.Name == "":
+			r.wrong(o.Pos, "=%s: the option's name is missing", o.Value)
+		case d == nil && mayMean(o.Name, "mode"): // without it the bond would come up in another mode
 			r.wrong(o.Pos, "%s: %s", o.Name, unknown(o.Name))
+		case d == nil:
+			r.warn(o.Pos, "%s: without effect: %s", o.Name, unknown(o.Name))
 		case d.ID == option.QueueID:
 			r.queueIDs(o, out)
 		case d.ID == option.Slaves || d.Scope == option.ScopeSlave:
-			r.wrong(o.Pos, "%s: belongs to a slave, not to the bond's options", o.Name)
+			r.warn(o.Pos, "%s: belongs to a slave, not to the bond's options; without effect", o.Name)
 		default:
 			o.Name = d.Name
 			o.Value = strings.Trim(o.Value, `"'`)
@@ -117,6 +121,11 @@ func (r *remarks) known(list []Opt, out *Options) []Opt {
 		}
 	}
 	return opts
+}
+
+// mayMean reports whether a name is a slip of an option's.
+func mayMean(name, option string) bool {
+	return slip(strings.ToLower(name), option) || strings.HasPrefix(strings.ToLower(name), option)
 }
 
 // unknown is what the table of options says about a name that it lacks.
@@ -202,9 +211,9 @@ func (r *remarks) usesActive(v *option.Values, o Opt, modeKnown bool) bool {
 	case option.UsesPrimary(v.Mode):
 		return o.Value != ""
 	case o.Module:
-		r.note(o.Pos, "active_slave: without effect in mode %s", option.ModeName(v.Mode))
+		r.say(Minor, o.Pos, "active_slave: without effect in mode %s", option.ModeName(v.Mode))
 	default:
-		r.wrong(o.Pos, "active_slave: %s", notInMode(option.ByName(o.Name), v.Mode))
+		r.warn(o.Pos, "active_slave: without effect: %s", notInMode(option.ByName(o.Name), v.Mode))
 	}
 	return false
 }
@@ -231,16 +240,18 @@ func (r *remarks) refused(d *option.Option, o Opt, err error, modeKnown bool) {
 		}
 		mode := modeIn(e)
 		if o.Module {
-			r.note(o.Pos, "%s=%s: without effect in mode %s", o.Name, o.Value, mode)
+			r.say(Minor, o.Pos, "%s=%s: without effect in mode %s", o.Name, o.Value, mode)
 			return
 		}
-		r.wrong(o.Pos, "%s=%s: not in mode %s; accepted in: %s", o.Name, o.Value, mode, modeNames(d))
+		r.warn(o.Pos, "%s=%s: without effect: not in mode %s; accepted in: %s", o.Name, o.Value, mode, modeNames(d))
 		return
 	case syscall.EPERM:
+		level := Warning
 		if strings.Trim(o.Value, "0") == "" || o.Module {
-			r.note(o.Pos, "%s=%s: without effect, miimon is 0", o.Name, o.Value)
-			return
+			level = Minor
 		}
+		r.say(level, o.Pos, "%s=%s: without effect, miimon is 0", o.Name, o.Value)
+		return
 	}
 	_, text, _ := strings.Cut(e.Error(), ": ")
 	r.wrong(o.Pos, "%s=%s: %s", o.Name, o.Value, text)

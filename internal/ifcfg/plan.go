@@ -12,12 +12,19 @@ import (
 type Plan struct {
 	Steps []Step
 	Notes []Remark
+	// Stuck: what a running bond can't be changed to was left as it is.
+	Stuck bool
 }
 
 // Rules are how strict a plan is.
 type Rules struct {
 	// MissingNIC goes on without the slaves whose NIC isn't there.
 	MissingNIC bool
+	// Strict makes mistakes of warnings.
+	Strict bool
+	// Rebuild makes a running bond anew where it can't be changed to what the files
+	// say, and takes from it what they don't have.
+	Rebuild bool
 }
 
 // planner makes one plan.
@@ -27,6 +34,7 @@ type planner struct {
 	rules Rules
 	steps []Step
 	taken map[string]*Slave // NICs, and who wants them
+	stuck bool
 	remarks
 }
 
@@ -72,7 +80,14 @@ func (s *Set) UpAll(w *World, r Rules) (*Plan, error) {
 		}
 		p.bondUp(b, s.slavesOf(b.Name))
 	}
-	if len(s.Bonds) == 0 && len(p.mistakes) == 0 {
+	some := len(s.Bonds) > 0
+	for _, now := range w.Bonds { // made by other means; the files have only slaves of it
+		if slaves := s.slavesOf(now.Name); s.Bond(now.Name) == nil && len(slaves) > 0 {
+			p.bondUp(&Bond{Name: now.Name}, slaves)
+			some = true
+		}
+	}
+	if !some && len(p.mistakes) == 0 {
 		p.wrong(Pos{File: s.Dir}, "makes no bond (%s)", s.makes)
 	}
 	return p.result()
@@ -89,7 +104,7 @@ func (s *Set) UpSlave(name string, w *World, r Rules) (*Plan, error) {
 	case b != nil:
 		p.take(b.remarks)
 		alone := *b // its addresses come with `ifup` of the bond itself
-		alone.Addrs, alone.Gateway, alone.Router, alone.DHCP = nil, Gateway{}, Gateway{}, false
+		alone.Addrs, alone.Gateway, alone.Router, alone.DHCP, alone.DHCP6 = nil, Gateway{}, Gateway{}, false, false
 		if now := w.bond(b.Name); now != nil { // it is as it is
 			alone = Bond{Name: b.Name, Options: Options{Queues: b.Options.Queues}}
 		}
@@ -100,35 +115,6 @@ func (s *Set) UpSlave(name string, w *World, r Rules) (*Plan, error) {
 		p.wrong(v.bondAt, "MASTER=%s: there is no such bond, and no %s", v.Bond, s.path(v.Bond))
 	}
 	return p.result()
-}
-
-// Down plans to remove a bond that is there.
-func (s *Set) Down(name string, w *World) *Plan {
-	var p Plan
-	if w.bond(name) == nil {
-		return &p
-	}
-	if w.DHCP != nil && w.DHCP.Runs(name) {
-		p.Steps = append(p.Steps, Step{Op: StopDHCP, Bond: name, Command: w.DHCP.Stop(name)})
-	}
-	p.Steps = append(p.Steps, Step{Op: Delete, Bond: name})
-	return &p
-}
-
-// DownSlave plans to let one slave go.
-func (s *Set) DownSlave(name string, w *World) *Plan {
-	var p Plan
-	nic := name
-	if v := s.Slave(name); v != nil {
-		quiet := s.planner(w, Rules{})
-		if l := quiet.nic(v); l != nil {
-			nic = l.Name
-		}
-	}
-	if b := w.bondOf(nic); b != nil {
-		p.Steps = append(p.Steps, Step{Op: Release, Bond: b.Name, Link: nic})
-	}
-	return &p
 }
 
 // about is what was found in the files of a bond and its slaves, and in files
@@ -155,10 +141,23 @@ func (s *Set) path(bond string) string { return s.file(filePrefix + bond) }
 func (s *Set) file(name string) string { return strings.TrimSuffix(s.Dir, "/") + "/" + name }
 
 func (p *planner) result() (*Plan, error) {
-	if len(p.mistakes) > 0 {
-		return nil, Mistakes(sorted(p.mistakes))
+	if p.rules.Strict {
+		for _, n := range p.notes {
+			if n.Level == Warning {
+				p.wrong(n.Pos, "%s", n.Text)
+			}
+		}
 	}
-	return &Plan{Steps: p.steps, Notes: sorted(p.notes)}, nil
+	if len(p.mistakes) > 0 {
+		all := p.mistakes
+		for _, n := range p.notes {
+			if n.Level == Warning && !p.rules.Strict {
+				all = append(all, n)
+			}
+		}
+		return nil, Mistakes(sorted(all))
+	}
+	return &Plan{Steps: p.steps, Notes: sorted(p.notes), Stuck: p.stuck}, nil
 }
 
 func (p *planner) do(s Step) { p.steps = append(p.steps, s) }
@@ -170,18 +169,27 @@ func (p *planner) bondUp(b *Bond, slaves []*Slave) {
 		p.wrong(Pos{File: b.File}, "%s is there already, and is no bond of tapbond's", b.Name)
 		return
 	}
+	members := p.members(b, slaves)
+	opts := p.named(b, members)
+	if now != nil && p.anew(b, now, opts) {
+		now, dev = nil, nil
+		for i := range members { // as they are once it is gone
+			members[i].nic = p.world.link(members[i].nic.Name)
+		}
+	}
 	if dev == nil {
 		dev = &Link{}
 	}
-	members := p.members(b, slaves)
-	opts := p.named(b, members)
 	if now == nil {
 		p.do(Step{Op: Create, Bond: b.Name, Options: assigns(opts.Create), At: b.optsAt})
 		now = &BondNow{Name: b.Name}
 	} else {
 		was := *now
 		now = &was
-		p.adjust(now, opts)
+		p.change(now, opts)
+		if p.rules.Rebuild {
+			p.leftovers(b, now, dev, members)
+		}
 	}
 	if b.MAC != nil && !bytes.Equal(b.MAC, dev.MAC) {
 		p.do(Step{Op: SetMAC, Link: b.Name, MAC: b.MAC})
@@ -207,35 +215,6 @@ func (p *planner) bondUp(b *Bond, slaves []*Slave) {
 		p.do(Step{Op: SetActive, Bond: b.Name, Link: a.Value, At: a.Pos})
 	}
 	p.addresses(b, dev)
-}
-
-// adjust plans what of a bond's options has to change. What can't be changed
-// now is a mistake: nothing is half done.
-func (p *planner) adjust(now *BondNow, opts Options) {
-	var change []Opt
-	down := false
-	for _, o := range opts.Create {
-		if is := now.Settings[o.Name]; is == o.Value || is == o.Shown && is != "" {
-			continue
-		}
-		d := option.ByName(o.Name)
-		switch {
-		case d.When&option.Empty != 0 && len(now.Slaves) > 0:
-			p.wrong(o.Pos, "%s is %s and can't become %s while %s has slaves: `ifdown %[4]s` first", o.Name, now.Settings[o.Name], o.Value, now.Name)
-		case d.When&option.Down != 0 && now.Up && len(now.Slaves) > 0:
-			p.wrong(o.Pos, "%s is %s and can't become %s while %s is up: `ifdown %[4]s` first", o.Name, now.Settings[o.Name], o.Value, now.Name)
-		default:
-			down = down || d.When&option.Down != 0 && now.Up
-			change = append(change, o)
-		}
-	}
-	if down { // it has no slaves: nobody misses it
-		p.do(Step{Op: LinkDown, Link: now.Name})
-		now.Up = false
-	}
-	if len(change) > 0 {
-		p.do(Step{Op: SetOptions, Bond: now.Name, Options: assigns(change), At: change[0].Pos})
-	}
 }
 
 func assigns(opts []Opt) []option.Assign {
@@ -267,16 +246,25 @@ func (p *planner) addresses(b *Bond, dev *Link) {
 	}
 	for _, g := range []Gateway{b.Gateway, b.Router} {
 		if g.Addr.IsValid() && !slices.Contains(p.world.Defaults, Route{g.Addr, b.Name}) {
-			p.do(Step{Op: SetDefault, Bond: b.Name, Gateway: g.Addr, At: g.Pos})
+			p.do(Step{Op: SetDefault, Bond: b.Name, Gateway: g, At: g.Pos})
 		}
 	}
-	if !b.DHCP {
-		return
+	if b.DHCP {
+		p.dhcp(b.Name, b.dhcpAt, p.world.DHCP, false)
 	}
-	switch client := p.world.DHCP; {
+	if b.DHCP6 {
+		p.dhcp(b.Name, b.dhcp6At, p.world.DHCP6, true)
+	}
+}
+
+// dhcp plans the start of a client that doesn't run yet.
+func (p *planner) dhcp(bond string, at Pos, client *DHCP, v6 bool) {
+	switch {
+	case client == nil && v6:
+		p.wrong(at, "DHCPv6: no client is installed (dhclient, dhcpcd or udhcpc6)")
 	case client == nil:
-		p.wrong(b.dhcpAt, "BOOTPROTO=dhcp: no DHCP client is installed (dhclient, dhcpcd or udhcpc)")
-	case p.world.bond(b.Name) == nil || !client.Runs(b.Name):
-		p.do(Step{Op: StartDHCP, Bond: b.Name, Command: client.Start(b.Name), At: b.dhcpAt})
+		p.wrong(at, "BOOTPROTO=dhcp: no DHCP client is installed (dhclient, dhcpcd or udhcpc)")
+	case p.world.bond(bond) == nil || !client.Runs(bond):
+		p.do(Step{Op: StartDHCP, Bond: bond, Command: client.Start(bond), V6: v6, At: at})
 	}
 }

@@ -69,8 +69,8 @@ func check(t *testing.T, got, want string) {
 func TestUpTwiceIsUpOnce(t *testing.T) {
 	s := set(t, recipe)
 	check(t, told(s.Up([]string{"bond0"}, running(), Rules{})), "")
-	check(t, told(s.Down("bond0", running()), nil), "dhclient -r bond0\ntapbond ip link del bond0\n")
-	check(t, told(s.Down("bond0", machine()), nil), "")
+	check(t, told(s.Down([]string{"bond0"}, running()), nil), "dhclient -r bond0\ntapbond ip link del bond0\n")
+	check(t, told(s.Down([]string{"bond0"}, machine()), nil), "")
 }
 
 // Files may have a NIC's alternative name wherever they have a name.
@@ -143,7 +143,7 @@ func TestUpRefusesWhatCannotBeNow(t *testing.T) {
 		want   string
 	}{
 		"mode": {func(w *World) { w.Bonds[0].Settings["mode"] = "balance-rr" },
-			"mistake: d/ifcfg-bond0:6: mode is balance-rr and can't become active-backup while bond0 has slaves: `ifdown bond0` first\n"},
+			"warning: d/ifcfg-bond0:6: mode is balance-rr and can't become active-backup while bond0 has slaves; `tapbond reload bond0` makes the bond anew\n"},
 		"not ours": {func(w *World) { w.Bonds = nil },
 			"mistake: d/ifcfg-bond0: bond0 is there already, and is no bond of tapbond's\n"},
 		"another bond's slave": {func(w *World) {

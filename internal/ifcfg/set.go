@@ -28,6 +28,8 @@ type Set struct {
 	others  []*File // plain interfaces, which are not ours
 	strays  []*File // that couldn't be read far enough to know
 	modules Modules
+	files   []*File
+	lines   []*Line
 	// In the files' own words: what keeps a bond from being brought up at boot, and
 	// what makes one.
 	notAtBoot, makes string
@@ -50,12 +52,14 @@ func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) 
 		Dir: dir, modules: modules, global: parseFile(path.Join(path.Dir(dir), "network"), "network", global),
 		notAtBoot: "ONBOOT=no", makes: "TYPE=Bond, BONDING_OPTS, or MASTER in a slave's file",
 	}
+	s.files = files
+	byUUID(files)
 	masters := map[string]bool{}
 	for _, name := range modules.Aliases() {
 		masters[name] = true
 	}
 	for _, f := range files {
-		if m := f.Get("MASTER").Value; validName(m) && !isYes(m) && !isNo(m) {
+		if m := f.master().Value; validName(m) && !isYes(m) && !isNo(m) {
 			masters[m] = true
 		}
 	}
@@ -86,6 +90,7 @@ func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) 
 	s.onlyModule(masters)
 	s.routes(fsys)
 	s.onTop()
+	s.foreign()
 	s.twice()
 	return s, nil
 }
@@ -108,8 +113,45 @@ func (f *File) isBond(masters map[string]bool) bool {
 }
 
 func (f *File) isSlave() bool {
-	m := f.Get("MASTER").Value
-	return m != "" && !isNo(m) || isYes(f.Get("SLAVE").Value)
+	m := f.master().Value
+	return m != "" && !isNo(m) && !isYes(m) || isYes(f.Get("SLAVE").Value)
+}
+
+// byUUID puts the bond's name where a slave names the connection, as
+// NetworkManager writes it.
+func byUUID(files []*File) {
+	names := map[string]string{}
+	for _, f := range files {
+		if !f.Has("MASTER") || isYes(f.Get("MASTER").Value) {
+			for _, key := range []string{"NAME", "UUID"} {
+				if id := f.Get(key).Value; id != "" && id != f.device() {
+					names[id] = f.device()
+				}
+			}
+		}
+	}
+	devices := map[string]bool{}
+	for _, f := range files {
+		devices[f.device()] = true
+	}
+	for _, f := range files {
+		m := f.Get("MASTER")
+		if m.Value == "" {
+			m = f.Get("MASTER_UUID")
+		}
+		if name := names[m.Value]; m.Value != "" && name != "" && !devices[m.Value] {
+			m.Value = name
+			f.by = m
+		}
+	}
+}
+
+// master is whose slave the file makes its interface, by name.
+func (f *File) master() Setting {
+	if f.by.Value != "" {
+		return f.by
+	}
+	return f.Get("MASTER")
 }
 
 // alias gives a bond the further address of a file like ifcfg-bond0:1.
@@ -127,7 +169,7 @@ func (s *Set) alias(f *File) {
 	if len(f.device()) > 15 {
 		f.wrong(f.deviceAt(), "DEVICE=%s: is no name for an interface", f.device())
 	}
-	f.keys()
+	f.keys(ofAlias)
 	b.take(f.remarks)
 	if f.yes("ONPARENT", true) {
 		b.Addrs = append(b.Addrs, addrs...)
@@ -143,19 +185,20 @@ func (s *Set) routes(fsys fs.FS) {
 			}
 		}
 	}
-}
-
-// onTop notes VLANs on a bond, which are not made here.
-func (s *Set) onTop() {
-	for _, f := range s.others {
-		parent, number, _ := strings.Cut(f.device(), ".")
-		if p := f.Get("PHYSDEV").Value; p != "" {
-			parent = p
-		}
-		if b := s.Bond(parent); b != nil && number != "" {
-			b.note(Pos{File: f.Path}, "is not acted on; `ip link add link %s name %s type vlan id %s` makes this VLAN", parent, f.device(), number)
+	for _, name := range append([]string{"routes"}, s.ifroutes()...) {
+		if data, err := readFile(fsys, name); err == nil {
+			s.suseRoutes(name, data)
 		}
 	}
+}
+
+// ifroutes are SUSE's files of one bond's routes.
+func (s *Set) ifroutes() []string {
+	var out []string
+	for _, b := range s.Bonds {
+		out = append(out, "ifroute-"+b.Name)
+	}
+	return out
 }
 
 // members are the slaves that a bond's own file names, in SUSE's way.

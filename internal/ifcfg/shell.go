@@ -3,6 +3,7 @@ package ifcfg
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,6 +22,9 @@ type File struct {
 	Name     string // after "ifcfg-": "bond0"
 	Settings []Setting
 	text     []byte
+	lines    []*Line // one for each setting
+	broken   []*Line // what is no setting
+	by       Setting // MASTER, where it stands for a name
 	remarks
 }
 
@@ -36,12 +40,9 @@ func parseFile(path, name string, data []byte) *File {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	data = bytes.TrimRight(data, "\r\x1a")
-	for i, line := range bytes.Split(data, []byte("\n")) {
-		if bytes.IndexByte(line, 0) >= 0 || !utf8.Valid(line) {
-			f.wrong(Pos{path, i + 1}, "is no text (UTF-8)")
-			return f
-		}
-	}
+	data = f.withoutTails(data)
+	data = bytes.ReplaceAll(data, []byte{0}, []byte("\ufffd"))
+	data = bytes.ToValidUTF8(data, []byte("\ufffd"))
 	if n := openings(data); n > maxOpenings {
 		f.wrong(Pos{File: path}, "is shell code, which is not run: only KEY=VALUE is read")
 		return f
@@ -61,6 +62,9 @@ func parseFile(path, name string, data []byte) *File {
 	return f
 }
 
+// maxValue bounds a value that is put together of several lines, in bytes.
+const maxValue = 4096
+
 // maxOpenings bounds how deep the parser can be led: it calls itself for what is
 // nested. In assignments there are hardly any.
 const maxOpenings = 256
@@ -74,7 +78,15 @@ func openings(data []byte) int {
 	return n
 }
 
-func (f *File) at(p syntax.Pos) Pos { return Pos{f.Path, int(p.Line())} }
+func (f *File) at(p syntax.Pos) Pos { return Pos{File: f.Path, Line: int(p.Line())} }
+
+// wrong adds a mistake, and a line for what can't be a setting.
+func (f *File) wrong(at Pos, format string, args ...any) {
+	f.remarks.wrong(at, format, args...)
+	if at.Line > 0 && at.nth == 0 {
+		f.broken = append(f.broken, &Line{Pos: at, Fate: Refused})
+	}
+}
 
 // syntax reports where the shell would stop reading.
 func (f *File) syntax(err error) {
@@ -118,6 +130,8 @@ func (f *File) statement(s *syntax.Stmt) {
 func (f *File) command(at Pos, c *syntax.CallExpr) {
 	first := c.Args[0].Lit()
 	switch {
+	case strings.HasPrefix(first, "="):
+		f.wrong(at, `the key before "=" is missing`)
 	case len(c.Assigns) == 0 && len(c.Args) > 1 && strings.HasPrefix(leading(c.Args[1]), "="),
 		len(c.Assigns) == 0 && strings.HasSuffix(first, "="):
 		f.wrong(at, `%s: no blanks may stand around "="`, strings.TrimSuffix(first, "="))
@@ -157,15 +171,24 @@ func (f *File) assign(list []*syntax.Assign) {
 		if a.Append {
 			b.WriteString(f.Get(s.Key).Value)
 		}
+		if b.Len() > maxValue {
+			f.wrong(s.Pos, "%s: is longer than %d bytes", s.Key, maxValue)
+			continue
+		}
 		if a.Value != nil && !f.literal(&b, s, a.Value.Parts, false) {
 			continue
 		}
 		s.Value = strings.TrimSpace(b.String())
+		s.nth = len(f.Settings) + 1
+		if strings.ContainsRune(s.Value, utf8.RuneError) && !slices.Contains(silent, s.Key) {
+			f.wrong(s.Pos, "%s: is no text (UTF-8)", s.Key)
+		}
 		if i := strings.IndexAny(s.Value, "“”„‘’"); i >= 0 {
 			f.wrong(s.Pos, `%s: has typographic quotation marks; plain ones are "…"`, s.Key)
 			continue
 		}
 		f.Settings = append(f.Settings, s)
+		f.lines = append(f.lines, &Line{Pos: s.Pos, Text: s.Key + "=" + s.Value})
 	}
 }
 

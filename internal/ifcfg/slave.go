@@ -8,11 +8,14 @@ import (
 // Slave is what the files say about one slave.
 type Slave struct {
 	Bond string
-	// Device is its name, empty where only HWAddr tells which NIC it is.
+	// Device is its name, empty where HWAddr or Match tells which NIC it is.
 	Device string
-	HWAddr net.HardwareAddr // nil where the name decides
-	File   string
-	OnBoot bool
+	// Match finds several NICs by their names, Pattern is how it was written.
+	Match   func(name string) bool
+	Pattern string
+	HWAddr  net.HardwareAddr // nil where the name decides
+	File    string
+	OnBoot  bool
 
 	at     Pos // of the name
 	hwAt   Pos
@@ -22,7 +25,7 @@ type Slave struct {
 
 // slave reads a file as a slave's.
 func (f *File) slave() *Slave {
-	master := f.Get("MASTER")
+	master := f.master()
 	s := &Slave{
 		Bond: master.Value, Device: f.device(), HWAddr: f.mac("HWADDR"), File: f.Path, OnBoot: f.onBoot(),
 		at: f.deviceAt(), hwAt: f.Get("HWADDR").Pos, bondAt: master.Pos,
@@ -44,7 +47,7 @@ func (f *File) slave() *Slave {
 		f.wrong(s.at, "DEVICE=%s: is no name for an interface", s.Device)
 	}
 	f.useless(s.Bond)
-	f.keys()
+	f.keys(ofSlave)
 	s.remarks = f.remarks
 	return s
 }
@@ -53,9 +56,9 @@ func (f *File) slave() *Slave {
 func (f *File) useless(bond string) {
 	for _, set := range f.last() {
 		switch family(set.Key) {
-		case "IPADDR", "IPV6ADDR", "GATEWAY", "IPV6_DEFAULTGW":
+		case "IPADDR", "IPV6ADDR", "IPV6ADDR_SECONDARIES", "GATEWAY", "IPV6_DEFAULTGW", "NETMASK", "PREFIX", "PREFIXLEN", "BROADCAST", "NETWORK":
 			if set.Value != "" {
-				f.note(set.Pos, "%s: without effect on a slave; %s has the addresses", set.Key, bond)
+				f.say(levelOf(set.Key), set.Pos, "%s: without effect on a slave; %s has the addresses", set.Key, bond)
 			}
 		case "BOOTPROTO":
 			if v := strings.ToLower(set.Value); v != "" && v != "none" && v != "static" {
@@ -63,10 +66,19 @@ func (f *File) useless(bond string) {
 			}
 		case "MTU":
 			f.note(set.Pos, "MTU: without effect on a slave, which gets that of %s", bond)
-		case "MACADDR":
-			f.note(set.Pos, "MACADDR: without effect on a slave, whose address is the matter of %s", bond)
+		case "MACADDR", "LLADDR":
+			f.note(set.Pos, "%s: without effect on a slave, whose address is the matter of %s", set.Key, bond)
 		case "BONDING_OPTS", "BONDING_MODULE_OPTS":
-			f.note(set.Pos, "%s: without effect in a slave's file", set.Key)
+			f.warn(set.Pos, "%s: without effect in a slave's file", set.Key)
 		}
 	}
+}
+
+// levelOf: an address was meant for something; what goes with it was not.
+func levelOf(key string) Level {
+	switch family(key) {
+	case "NETMASK", "PREFIX", "PREFIXLEN", "BROADCAST", "NETWORK":
+		return Minor
+	}
+	return Note
 }

@@ -3,7 +3,6 @@ package ifcfg
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -45,8 +44,9 @@ type Step struct {
 	MTU     int
 	QueueID uint16
 	Address Address
-	Gateway netip.Addr
+	Gateway Gateway
 	Command []string
+	V6      bool // of StartDHCP and StopDHCP: the client for IPv6
 	// At is what asks for it, for messages.
 	At Pos
 }
@@ -91,10 +91,7 @@ func (s Step) words() []string {
 	case AddAddress:
 		return s.address(ip)
 	case SetDefault:
-		if s.Gateway.Is6() {
-			return ip("-6", "route", "replace", "default", "via", s.Gateway.String(), "dev", s.Bond)
-		}
-		return ip("route", "replace", "default", "via", s.Gateway.String(), "dev", s.Bond)
+		return s.route(ip)
 	case StartDHCP, StopDHCP:
 		return append([]string(nil), s.Command...)
 	case Release:
@@ -106,15 +103,38 @@ func (s Step) words() []string {
 }
 
 func (s Step) address(ip func(...string) []string) []string {
-	words := ip("addr", "add", s.Address.Prefix.String())
-	if s.Address.Prefix.Addr().Is4() && s.Address.Prefix.Bits() < 31 {
+	a := s.Address
+	words := ip("addr", "add", a.Prefix.String())
+	switch {
+	case a.Peer.IsValid():
+		words = append(words, "peer", a.Peer.String())
+	case a.Broadcast.IsValid():
+		words = append(words, "broadcast", a.Broadcast.String())
+	case a.Prefix.Addr().Is4() && a.Prefix.Bits() < 31:
 		words = append(words, "broadcast", "+")
 	}
 	words = append(words, "dev", s.Bond)
-	if s.Address.Label != "" {
-		words = append(words, "label", s.Address.Label)
+	if a.Scope != "" {
+		words = append(words, "scope", a.Scope)
+	}
+	if a.Label != "" {
+		words = append(words, "label", a.Label)
 	}
 	return words
+}
+
+func (s Step) route(ip func(...string) []string) []string {
+	words := []string{"route", "replace", "default", "via", s.Gateway.Addr.String(), "dev", s.Bond}
+	if s.Gateway.Addr.Is6() {
+		words = append([]string{"-6"}, words...)
+	}
+	if s.Gateway.Metric != 0 {
+		words = append(words, "metric", strconv.Itoa(s.Gateway.Metric))
+	}
+	if s.Gateway.OnLink {
+		words = append(words, "onlink")
+	}
+	return ip(words...)
 }
 
 // options are in ip's words.

@@ -28,18 +28,21 @@ func (f *File) yes(key string, otherwise bool) bool {
 	return otherwise
 }
 
-// mac reads a hardware address, nil if there is none.
-func (f *File) mac(key string) net.HardwareAddr {
-	s := f.Get(key)
-	if s.Value == "" {
-		return nil
+// mac reads a hardware address by the first of its keys, nil if there is none.
+func (f *File) mac(keys ...string) net.HardwareAddr {
+	for _, key := range keys {
+		s := f.Get(key)
+		if s.Value == "" {
+			continue
+		}
+		mac, err := net.ParseMAC(s.Value)
+		if err != nil || len(mac) != 6 {
+			f.wrong(s.Pos, "%s=%s: is no address like 00:11:22:33:44:55", key, s.Value)
+			return nil
+		}
+		return mac
 	}
-	mac, err := net.ParseMAC(s.Value)
-	if err != nil || len(mac) != 6 {
-		f.wrong(s.Pos, "%s=%s: is no address like 00:11:22:33:44:55", key, s.Value)
-		return nil
-	}
-	return mac
+	return nil
 }
 
 // mtu reads an MTU, 0 if there is none.
@@ -61,6 +64,11 @@ type Address struct {
 	Prefix netip.Prefix
 	// Label is the name the address goes by in old tools, "bond0:1"; mostly empty.
 	Label string
+	// Peer is the other end of a point-to-point link, Broadcast an address that isn't
+	// the network's last; invalid for none.
+	Peer, Broadcast netip.Addr
+	// Scope is a word of ip's, empty for the usual one.
+	Scope string
 	Pos
 }
 
@@ -71,11 +79,64 @@ func (f *File) addresses4() []Address {
 		if family(s.Key) != "IPADDR" || s.Value == "" {
 			continue
 		}
-		if p, ok := f.prefix4(s, strings.TrimPrefix(s.Key, "IPADDR")); ok {
-			out = append(out, Address{Prefix: p, Pos: s.Pos})
+		number := strings.TrimPrefix(s.Key, "IPADDR")
+		if p, ok := f.prefix4(s, number); ok {
+			out = append(out, f.further(Address{Prefix: p, Pos: s.Pos}, number))
 		}
 	}
 	return out
+}
+
+// further reads what else there is to an address.
+func (f *File) further(a Address, number string) Address {
+	if s := f.Get("BROADCAST" + number); s.Value != "" && s.Value != "+" {
+		b, err := netip.ParseAddr(s.Value)
+		switch {
+		case err != nil || !b.Is4():
+			f.wrong(s.Pos, "%s=%s: is no IPv4 address", s.Key, s.Value)
+		case b != LastOf(a.Prefix):
+			a.Broadcast = b
+		}
+	}
+	if s := f.Get("NETWORK" + number); s.Value != "" && s.Value != a.Prefix.Masked().Addr().String() {
+		f.note(s.Pos, "%s=%s: the network is %s, by its address and mask", s.Key, s.Value, a.Prefix.Masked())
+	}
+	if s := f.Get("REMOTE_IPADDR" + number); s.Value != "" {
+		text, _, _ := strings.Cut(s.Value, "/")
+		peer, err := netip.ParseAddr(text)
+		if err != nil || !peer.Is4() {
+			f.wrong(s.Pos, "%s=%s: is no IPv4 address", s.Key, s.Value)
+			return a
+		}
+		a.Peer, a.Prefix = peer, netip.PrefixFrom(a.Prefix.Addr(), 32)
+	}
+	if s := f.Get("SCOPE" + number); s.Value != "" {
+		word := strings.TrimPrefix(s.Value, "scope ")
+		switch {
+		case word == "global":
+		case word == "link" || word == "host" || word == "site":
+			a.Scope = word
+		case strings.HasPrefix(word, "peer "): // as a much copied recipe for a /32 has it
+			if peer, err := netip.ParseAddr(strings.TrimSpace(strings.TrimPrefix(word, "peer "))); err == nil && peer.Is4() {
+				a.Peer, a.Prefix = peer, netip.PrefixFrom(a.Prefix.Addr(), 32)
+				break
+			}
+			fallthrough
+		default:
+			f.wrong(s.Pos, "%s=%s: accepted are global, link, host, site and peer ADDRESS", s.Key, s.Value)
+		}
+	}
+	return a
+}
+
+// LastOf is the last address of a network, its usual broadcast address.
+func LastOf(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().AsSlice()
+	for bit := p.Bits(); bit < len(b)*8; bit++ {
+		b[bit/8] |= 1 << (7 - bit%8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
 }
 
 // last are the settings that count, in the order they stand.
@@ -133,7 +194,7 @@ func (f *File) prefix4(s Setting, number string) (netip.Prefix, bool) {
 	}
 	if bits < 0 {
 		bits = classBits(addr)
-		f.note(s.Pos, "%s has no NETMASK or PREFIX: /%d, by its class", s.Key, bits)
+		f.note(s.Pos, "%s=%s: has no NETMASK or PREFIX: /%d, by its class", s.Key, s.Value, bits)
 	}
 	return netip.PrefixFrom(addr, bits), true
 }
@@ -198,7 +259,9 @@ func (f *File) addresses6() []Address {
 
 // Gateway is the way to everywhere else.
 type Gateway struct {
-	Addr netip.Addr // invalid for none
+	Addr   netip.Addr // invalid for none
+	OnLink bool       // it is in none of the bond's networks, and reached all the same
+	Metric int        // 0: the kernel's
 	Pos
 }
 
@@ -235,7 +298,7 @@ func (f *File) gateway6(device string, addrs []Address) Gateway {
 		f.note(s.Pos, "IPV6_DEFAULTGW is on %s, not set here", dev)
 		return Gateway{}
 	case a.IsLinkLocalUnicast():
-		return Gateway{a, s.Pos}
+		return Gateway{Addr: a, Pos: s.Pos}
 	}
 	return f.reachable(s, a, addrs)
 }
@@ -254,18 +317,26 @@ func (f *File) routes(s Setting, device string) bool {
 }
 
 func (f *File) reachable(s Setting, a netip.Addr, addrs []Address) Gateway {
+	narrow := false
 	for _, has := range addrs {
+		narrow = narrow || has.Prefix.IsSingleIP()
+		if has.Peer == a {
+			return Gateway{Addr: a, Pos: s.Pos}
+		}
 		if has.Prefix.Addr() == a {
 			f.wrong(s.Pos, "%s=%s: is the bond's own address", s.Key, s.Value)
 			return Gateway{}
 		}
 		if has.Prefix.Contains(a) {
-			return Gateway{a, s.Pos}
+			return Gateway{Addr: a, Pos: s.Pos}
 		}
 	}
 	if len(addrs) == 0 {
 		f.note(s.Pos, "%s: not set, there is no address", s.Key)
 		return Gateway{}
+	}
+	if narrow { // an address alone: its gateway is nowhere else
+		return Gateway{Addr: a, OnLink: true, Pos: s.Pos}
 	}
 	f.wrong(s.Pos, "%s=%s: is in none of the bond's networks", s.Key, s.Value)
 	return Gateway{}

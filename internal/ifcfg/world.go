@@ -13,8 +13,8 @@ type World struct {
 	Bonds []BondNow
 	// Defaults are the default routes.
 	Defaults []Route
-	// DHCP is the client that is installed, nil if there is none.
-	DHCP *DHCP
+	// DHCP is the client that is installed, DHCP6 that for IPv6; nil if there is none.
+	DHCP, DHCP6 *DHCP
 }
 
 // Link is an interface of the machine.
@@ -30,6 +30,8 @@ type Link struct {
 	Kind      string // "veth", "vlan", "tun" …; empty for hardware
 	Master    string // the device it is enslaved to, as the kernel has it
 	Addrs     []netip.Prefix
+	// Passing are those of Addrs that somebody gave for a time: DHCP, a router.
+	Passing []netip.Prefix
 }
 
 // BondNow is a bond that is running.

@@ -9,97 +9,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/ifcfg"
-	"github.com/tapbond/tapbond/internal/kernel/installed"
 )
-
-// A DHCP client is another program's business: it is asked for a lease, stays
-// in the background to keep it, and is told to give it back. Each client has its
-// own way for either.
-type dhcp struct {
-	name  string
-	start func(path, dev string) []string
-	stop  func(path, dev string) []string
-}
-
-// dhcps are the clients known, the best first.
-var dhcps = []dhcp{
-	{"dhclient",
-		func(path, dev string) []string {
-			return []string{path, "-1", "-q", "-pf", pidFile("dhclient", dev), "-lf", leaseFile(dev), dev}
-		},
-		func(path, dev string) []string {
-			return []string{path, "-r", "-q", "-pf", pidFile("dhclient", dev), "-lf", leaseFile(dev), dev}
-		}},
-	{"dhcpcd",
-		func(path, dev string) []string { return []string{path, "-4", "-q", "-w", "-t", "60", dev} },
-		func(path, dev string) []string { return []string{path, "-4", "-k", dev} }},
-	{"udhcpc",
-		func(path, dev string) []string {
-			return []string{path, "-i", dev, "-n", "-t", "20", "-R", "-S", "-p", pidFile("udhcpc", dev)}
-		},
-		func(_, dev string) []string { return []string{"kill", udhcpcPID(dev)} }},
-	{"busybox",
-		func(path, dev string) []string {
-			return []string{path, "udhcpc", "-i", dev, "-n", "-t", "20", "-R", "-S", "-p", pidFile("udhcpc", dev)}
-		},
-		func(_, dev string) []string { return []string{"kill", udhcpcPID(dev)} }},
-}
-
-// udhcpcScripts are where busybox looks for the program that sets the address.
-var udhcpcScripts = []string{"/usr/share/udhcpc/default.script", "/etc/udhcpc/default.script"}
-
-// dhcpClient returns the client that is installed, nil for none.
-func dhcpClient() *ifcfg.DHCP {
-	for _, c := range dhcps {
-		path := c.path()
-		if path == "" {
-			continue
-		}
-		return &ifcfg.DHCP{
-			Start: func(dev string) []string { return c.start(path, dev) },
-			Runs:  runsDHCP,
-			Stop:  stopCommand,
-		}
-	}
-	return nil
-}
-
-// path is where the client is, "" if it isn't or can't work.
-func (c *dhcp) path() string {
-	path, err := installed.Find(c.name)
-	if err != nil {
-		return ""
-	}
-	switch c.name {
-	case "udhcpc":
-		if !udhcpcScript() {
-			return ""
-		}
-	case "busybox":
-		if !udhcpcScript() {
-			return ""
-		}
-		applets, err := exec.Command(path, "--list").Output()
-		if err != nil || !bytes.Contains(applets, []byte("udhcpc\n")) {
-			return ""
-		}
-	}
-	return path
-}
-
-func udhcpcScript() bool {
-	for _, s := range udhcpcScripts {
-		if unix.Access(s, unix.X_OK) == nil {
-			return true
-		}
-	}
-	return false
-}
 
 // runDir is the namespace's own folder: /run is shared with others.
 func runDir() string {
@@ -125,19 +42,23 @@ func pidFile(client, dev string) string {
 	return filepath.Join(dir, client+"-"+dev+".pid")
 }
 
-func leaseFile(dev string) string {
+func leaseFile(client, dev string) string {
 	if ownNamespace() {
 		for _, dir := range []string{"/var/lib/dhclient", "/var/lib/dhcp"} {
 			if info, err := os.Stat(dir); err == nil && info.IsDir() {
-				return filepath.Join(dir, "dhclient-"+dev+".leases")
+				return filepath.Join(dir, client+"-"+dev+".leases")
 			}
 		}
 	}
-	return filepath.Join(runDir(), "dhclient-"+dev+".leases")
+	return filepath.Join(runDir(), client+"-"+dev+".leases")
 }
 
-func udhcpcPID(dev string) string {
-	b, err := os.ReadFile(pidFile("udhcpc", dev))
+func udhcpcPID(dev string, v6 bool) string {
+	name := "udhcpc"
+	if v6 {
+		name += "6"
+	}
+	b, err := os.ReadFile(pidFile(name, dev))
 	if err != nil {
 		return ""
 	}
@@ -147,10 +68,15 @@ func udhcpcPID(dev string) string {
 // marker remembers which client was started for which device: it holds the
 // device's index and the program, so that one of a bond that is no more doesn't
 // count.
-func marker(dev string) string { return filepath.Join(runDir(), "dhcp-"+dev) }
+func marker(dev string, v6 bool) string {
+	if v6 {
+		return filepath.Join(runDir(), "dhcp6-"+dev)
+	}
+	return filepath.Join(runDir(), "dhcp-"+dev)
+}
 
-func readMarker(dev string) (path string, ok bool) {
-	b, err := os.ReadFile(marker(dev))
+func readMarker(dev string, v6 bool) (path string, ok bool) {
+	b, err := os.ReadFile(marker(dev, v6))
 	if err != nil {
 		return "", false
 	}
@@ -162,26 +88,26 @@ func readMarker(dev string) (path string, ok bool) {
 	return path, true
 }
 
-func runsDHCP(dev string) bool {
-	_, ok := readMarker(dev)
+func runsDHCP(dev string, v6 bool) bool {
+	_, ok := readMarker(dev, v6)
 	return ok
 }
 
-func stopCommand(dev string) []string {
-	return commandOf(dev, func(c *dhcp) func(path, dev string) []string { return c.stop })
+func stopCommand(dev string, v6 bool) []string {
+	return commandOf(dev, v6, func(c *dhcp) func(path, dev string) []string { return c.stop })
 }
 
-func startCommand(dev string) []string {
-	return commandOf(dev, func(c *dhcp) func(path, dev string) []string { return c.start })
+func startCommand(dev string, v6 bool) []string {
+	return commandOf(dev, v6, func(c *dhcp) func(path, dev string) []string { return c.start })
 }
 
 // commandOf is one of the client's that was started for the device; nil if none
 // was.
-func commandOf(dev string, which func(*dhcp) func(path, dev string) []string) []string {
-	path, _ := readMarker(dev)
-	for i := range dhcps {
-		if filepath.Base(path) == dhcps[i].name {
-			return which(&dhcps[i])(path, dev)
+func commandOf(dev string, v6 bool, which func(*dhcp) func(path, dev string) []string) []string {
+	path, _ := readMarker(dev, v6)
+	for _, c := range clients(v6) {
+		if filepath.Base(path) == c.name {
+			return which(&c)(path, dev)
 		}
 	}
 	return nil
@@ -197,11 +123,14 @@ func startDHCP(ctx context.Context, s ifcfg.Step) (Undo, error) {
 		return nil, err
 	}
 	note := fmt.Sprintf("%d %s\n", l.Attrs().Index, s.Command[0])
-	if err := os.WriteFile(marker(s.Bond), []byte(note), 0o644); err != nil {
+	if err := os.WriteFile(marker(s.Bond, s.V6), []byte(note), 0o644); err != nil {
 		return nil, err
 	}
+	if s.V6 {
+		waitLinkLocal(ctx, l)
+	}
 	undo := func(ctx context.Context) error {
-		return stopDHCP(ctx, ifcfg.Step{Bond: s.Bond, Command: stopCommand(s.Bond)})
+		return stopDHCP(ctx, ifcfg.Step{Bond: s.Bond, V6: s.V6, Command: stopCommand(s.Bond, s.V6)})
 	}
 	if out, err := run(ctx, s.Command); err != nil {
 		_ = undo(ctx) // perhaps it left something running
@@ -210,28 +139,57 @@ func startDHCP(ctx context.Context, s ifcfg.Step) (Undo, error) {
 	return undo, nil
 }
 
+// linkLocalWait is how long a bond gets for a link-local address, which a DHCPv6
+// client needs.
+const linkLocalWait = 10 * time.Second
+
+// waitLinkLocal returns once the link has a link-local address that is no other
+// machine's, or is late: then the client says what is wrong.
+func waitLinkLocal(ctx context.Context, l netlink.Link) {
+	ctx, cancel := context.WithTimeout(ctx, linkLocalWait)
+	defer cancel()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		addrs, err := netlink.AddrList(l, netlink.FAMILY_V6)
+		for _, a := range addrs {
+			if a.IP.IsLinkLocalUnicast() && a.Flags&unix.IFA_F_TENTATIVE == 0 {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
+}
+
 // endDHCP stops the client of a bond that is to go. If the bond then stays, so
 // does the wish for an address.
 func endDHCP(ctx context.Context, s ifcfg.Step) (Undo, error) {
-	start := startCommand(s.Bond)
+	start := startCommand(s.Bond, s.V6)
 	err := stopDHCP(ctx, s)
 	if start == nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		_, err := startDHCP(ctx, ifcfg.Step{Bond: s.Bond, Command: start})
+		_, err := startDHCP(ctx, ifcfg.Step{Bond: s.Bond, V6: s.V6, Command: start})
 		return err
 	}, err
 }
 
 // stopDHCP has the client give its lease back and end.
 func stopDHCP(ctx context.Context, s ifcfg.Step) error {
-	defer os.Remove(marker(s.Bond))
+	defer os.Remove(marker(s.Bond, s.V6))
 	switch {
 	case len(s.Command) == 0:
 		return nil
 	case s.Command[0] == "kill":
-		return killUdhcpc(s.Bond)
+		return killUdhcpc(s.Bond, s.V6)
 	}
 	if out, err := run(ctx, s.Command); err != nil {
 		return &Wish{fmt.Errorf("%s: %w%s", filepath.Base(s.Command[0]), err, said(out))}
@@ -241,8 +199,8 @@ func stopDHCP(ctx context.Context, s ifcfg.Step) error {
 
 // killUdhcpc ends the udhcpc of a device, which then gives its lease back. A
 // number that is another program's by now is left alone.
-func killUdhcpc(dev string) error {
-	pid, err := strconv.Atoi(udhcpcPID(dev))
+func killUdhcpc(dev string, v6 bool) error {
+	pid, err := strconv.Atoi(udhcpcPID(dev, v6))
 	if err != nil || pid <= 1 {
 		return nil
 	}

@@ -22,12 +22,12 @@ func TestEndOfDHCPUndone(t *testing.T) {
 	if undo, err := startDHCP(t.Context(), ifcfg.Step{Bond: dev, Command: []string{client, "-1"}}); err != nil || undo == nil {
 		t.Fatal(err)
 	}
-	undo, err := endDHCP(t.Context(), ifcfg.Step{Bond: dev, Command: stopCommand(dev)})
-	if err != nil || undo == nil || runsDHCP(dev) {
-		t.Fatalf("stopped: %v, it runs: %v", err, runsDHCP(dev))
+	undo, err := endDHCP(t.Context(), ifcfg.Step{Bond: dev, Command: stopCommand(dev, false)})
+	if err != nil || undo == nil || runsDHCP(dev, false) {
+		t.Fatalf("stopped: %v, it runs: %v", err, runsDHCP(dev, false))
 	}
-	if err := undo(t.Context()); err != nil || !runsDHCP(dev) {
-		t.Errorf("undone: %v, it runs: %v", err, runsDHCP(dev))
+	if err := undo(t.Context()); err != nil || !runsDHCP(dev, false) {
+		t.Errorf("undone: %v, it runs: %v", err, runsDHCP(dev, false))
 	}
 	text, err := os.ReadFile(calls)
 	if got := strings.Fields(string(text)); err != nil || strings.Join(got, " ") != "-1 -r -1" {

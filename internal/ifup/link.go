@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -97,6 +98,9 @@ func setMAC(name string, mac net.HardwareAddr) (Undo, error) {
 	return func(context.Context) error { return gone(netlink.LinkSetHardwareAddr(l, l.Attrs().HardwareAddr)) }, nil
 }
 
+// scopes are the kernel's numbers for ip's words.
+var scopes = map[string]int{"site": unix.RT_SCOPE_SITE, "link": unix.RT_SCOPE_LINK, "host": unix.RT_SCOPE_HOST}
+
 // addAddress gives the bond an address, with the broadcast address of its
 // network.
 func addAddress(s ifcfg.Step) (Undo, error) {
@@ -105,7 +109,16 @@ func addAddress(s ifcfg.Step) (Undo, error) {
 		return nil, err
 	}
 	p := s.Address.Prefix
-	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}, Label: s.Address.Label}
+	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}, Label: s.Address.Label, Scope: scopes[s.Address.Scope]}
+	if n, err := strconv.Atoi(s.Address.Scope); err == nil {
+		a.Scope = n
+	}
+	if s.Address.Peer.IsValid() {
+		a.Peer = &net.IPNet{IP: s.Address.Peer.AsSlice(), Mask: a.Mask}
+	}
+	if s.Address.Broadcast.IsValid() {
+		a.Broadcast = s.Address.Broadcast.AsSlice()
+	}
 	err = netlink.AddrAdd(l, a)
 	switch {
 	case errors.Is(err, unix.EEXIST):

@@ -25,7 +25,7 @@ type Client interface {
 
 // Look reads what there is in the network namespace of the calling thread.
 func Look(ctx context.Context, c Client) (*ifcfg.World, error) {
-	w := &ifcfg.World{DHCP: dhcpClient()}
+	w := &ifcfg.World{DHCP: dhcpClient(false), DHCP6: dhcpClient(true)}
 	bonds, err := c.Bonds(ctx)
 	if err != nil && !errors.Is(err, control.ErrNoServer) {
 		return nil, err
@@ -76,6 +76,9 @@ func linksNow(links []netlink.Link, addrs []netlink.Addr) []ifcfg.Link {
 		for _, addr := range addrs {
 			if p, ok := prefixOf(addr.IPNet); ok && addr.LinkIndex == a.Index && !p.Addr().IsLinkLocalUnicast() {
 				n.Addrs = append(n.Addrs, p)
+				if addr.Flags&unix.IFA_F_PERMANENT == 0 {
+					n.Passing = append(n.Passing, p)
+				}
 			}
 		}
 		out = append(out, n)

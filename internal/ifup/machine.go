@@ -73,7 +73,7 @@ func (m *Machine) Do(ctx context.Context, s ifcfg.Step) (Undo, error) {
 	case ifcfg.Release:
 		return nil, m.Client.Release(ctx, s.Bond, s.Link)
 	case ifcfg.Delete:
-		return nil, m.Client.Delete(ctx, s.Bond)
+		return m.remove(ctx, s)
 	}
 	return nil, fmt.Errorf("step %d is unknown", s.Op)
 }

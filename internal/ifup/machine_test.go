@@ -43,7 +43,7 @@ func inNetwork(t *testing.T, fn func()) {
 			}
 		}
 		for _, gw := range []string{"192.0.2.9", "2001:db8::9"} {
-			undo, err := setDefault(ifcfg.Step{Bond: "eth0", Gateway: netip.MustParseAddr(gw)})
+			undo, err := setDefault(ifcfg.Step{Bond: "eth0", Gateway: ifcfg.Gateway{Addr: netip.MustParseAddr(gw)}})
 			must(err)
 			if undo == nil {
 				t.Fatal("no undo")
@@ -96,10 +96,23 @@ func TestStepsAndTheirUndo(t *testing.T) {
 			return dropAddress(ifcfg.Step{Link: "bond0", Address: address("198.51.100.1/24")})
 		},
 		"default": func() (Undo, error) {
-			return setDefault(ifcfg.Step{Bond: "bond0", Gateway: netip.MustParseAddr("198.51.100.9")})
+			return setDefault(ifcfg.Step{Bond: "bond0", Gateway: ifcfg.Gateway{Addr: netip.MustParseAddr("198.51.100.9")}})
 		},
 		"default6": func() (Undo, error) {
-			return setDefault(ifcfg.Step{Bond: "bond0", Gateway: netip.MustParseAddr("2001:db8:1::9")})
+			return setDefault(ifcfg.Step{Bond: "bond0", Gateway: ifcfg.Gateway{Addr: netip.MustParseAddr("2001:db8:1::9")}})
+		},
+		"point to point": func() (Undo, error) {
+			a := address("203.0.113.5/32")
+			a.Peer = netip.MustParseAddr("203.0.113.1")
+			return addAddress(ifcfg.Step{Bond: "bond0", Address: a})
+		},
+		"scope and broadcast": func() (Undo, error) {
+			a := address("10.0.0.1/8")
+			a.Scope, a.Broadcast = "link", netip.MustParseAddr("10.0.0.255")
+			return addAddress(ifcfg.Step{Bond: "bond0", Address: a})
+		},
+		"default out of reach": func() (Undo, error) {
+			return setDefault(ifcfg.Step{Bond: "bond0", Gateway: ifcfg.Gateway{Addr: netip.MustParseAddr("203.0.113.9"), OnLink: true, Metric: 5}})
 		},
 		"mac": func() (Undo, error) { return setMAC("bond0", net.HardwareAddr{2, 0, 0, 0, 9, 9}) },
 	} {

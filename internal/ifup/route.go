@@ -34,14 +34,20 @@ func setDefault(s ifcfg.Step) (Undo, error) {
 		return nil, err
 	}
 	family, metric, all := netlink.FAMILY_V4, 0, net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
-	if s.Gateway.Is6() {
+	if s.Gateway.Addr.Is6() {
 		family, metric, all = netlink.FAMILY_V6, metric6, net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+	}
+	if s.Gateway.Metric != 0 {
+		metric = s.Gateway.Metric
 	}
 	before, err := defaultRoutes(family)
 	if err != nil {
 		return nil, err
 	}
-	ours := &netlink.Route{LinkIndex: l.Attrs().Index, Dst: &all, Gw: s.Gateway.AsSlice(), Protocol: unix.RTPROT_BOOT, Priority: metric}
+	ours := &netlink.Route{LinkIndex: l.Attrs().Index, Dst: &all, Gw: s.Gateway.Addr.AsSlice(), Protocol: unix.RTPROT_BOOT, Priority: metric}
+	if s.Gateway.OnLink {
+		ours.Flags = int(netlink.FLAG_ONLINK)
+	}
 	if err := netlink.RouteReplace(ours); err != nil {
 		return nil, fmt.Errorf("route: %w", err)
 	}

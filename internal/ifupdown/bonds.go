@@ -2,9 +2,7 @@ package ifupdown
 
 import (
 	"fmt"
-	"net"
-	"path"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/tapbond/tapbond/internal/ifcfg"
@@ -13,182 +11,276 @@ import (
 // Read reads the bonds in a file like /etc/network/interfaces. root is what
 // stands for / in the paths of files that it sources. Mistakes come as with
 // ifcfg: when the bond is wanted.
-func Read(file, root string, modules ifcfg.Modules) (*ifcfg.Set, error) {
+func Read(path, root string, modules ifcfg.Modules) (*ifcfg.Set, error) {
 	r := &reader{root: root}
-	if err := r.file(file, 0); err != nil {
+	if err := r.file(path, 0); err != nil {
 		return nil, err
 	}
-	c := &collector{modules: modules, bonds: map[string]*bond{}}
-	list, auto := stanzas(r.lines)
-	for _, s := range list {
-		c.bondsOf(s)
+	c := &collector{modules: modules, bonds: map[string]*bond{}, slaveOf: map[string]string{}, outcomes: map[outcomeKey]outcome{}}
+	c.sort(r.lines)
+	c.inherit(func(at line, name string) {
+		c.wrong = append(c.wrong, ifcfg.Remark{Pos: at.Pos, Text: fmt.Sprintf("inherits %s: there is no such iface stanza", name)})
+	})
+	c.roles()
+	for _, s := range c.stanzas {
+		c.stanza(s)
 	}
-	for _, s := range list {
-		c.slaveOf(s)
-	}
+	c.finish()
 	var bonds []*ifcfg.Bond
 	for _, b := range c.order {
-		b.OnBoot = auto[b.Name]
-		b.Judge(append(ifcfg.ModuleOpts(modules, b.Name), b.opts...))
-		for _, w := range r.wrong {
-			b.Wrong(w.Pos, w.Text)
-		}
 		bonds = append(bonds, b.Bond)
 	}
-	return ifcfg.NewSet(file, "there is no auto line for it", "bond-slaves, bond-master or any other bond-OPTION", bonds, c.slaves), nil
+	set := ifcfg.NewSet(path, "there is no auto line for it", "bond-slaves, bond-master or any other bond-OPTION", bonds, c.slaves)
+	for _, w := range append(r.wrong, c.wrong...) {
+		set.Wrong(w.Pos, w.Text)
+	}
+	for _, w := range c.warnings {
+		set.Warn(w.Pos, w.Text)
+	}
+	set.AddLines(r.all)
+	set.SettleAll()
+	return set, nil
 }
 
+// bond is one that the stanzas make.
 type bond struct {
 	*ifcfg.Bond
-	opts    []ifcfg.Opt
-	primary bool
+	own      []ifcfg.Opt // of its own stanzas
+	byCmd    []ifcfg.Opt // of commands
+	bySlave  []ifcfg.Opt // of its slaves' stanzas
+	primary  []word      // the first of them that is a slave counts
+	gateways []gateway
 }
+
+// word is one of a line's words.
+type word struct {
+	text string
+	ifcfg.Pos
+}
+
+// role is what a stanza's interface has to do with bonds.
+type role uint8
+
+const (
+	other role = iota
+	isBond
+	isSlave
+	isAlias // bond0:1
+	isTemplate
+)
 
 type collector struct {
-	modules ifcfg.Modules
-	bonds   map[string]*bond
-	order   []*bond
-	slaves  []*ifcfg.Slave
+	file
+	modules  ifcfg.Modules
+	bonds    map[string]*bond
+	order    []*bond
+	slaves   []*ifcfg.Slave
+	slaveOf  map[string]string // slaves by name, and their bonds
+	module   []ifcfg.Opt       // parameters of modprobe commands
+	outcomes map[outcomeKey]outcome
+	wrong    []ifcfg.Remark // of no bond alone
+	warnings []ifcfg.Remark
 }
 
-// isBond: the stanza says something about a bond and isn't a slave's.
-func (s *stanza) isBond() bool {
-	if s.get("bond_master").words != nil {
-		return false
+type outcomeKey struct {
+	*ifcfg.Line
+	iface string
+}
+
+// commands is what a line of a stanza does to bonds.
+func (c *collector) commands(s *stanza, l line) outcome {
+	key := outcomeKey{l.Line, s.name}
+	o, ok := c.outcomes[key]
+	if !ok {
+		o = commands(l.value(), s.name, c.modules.Aliases())
+		c.outcomes[key] = o
 	}
-	for _, l := range s.lines {
-		if strings.HasPrefix(l.key(), "bond_") || l.key() == "slaves" || enslaves(l, s.name) != nil {
-			return true
+	return o
+}
+
+// roles finds out which interfaces are bonds and which are slaves, by all that is
+// said of them anywhere.
+func (c *collector) roles() {
+	bonds := map[string]ifcfg.Pos{}
+	is := func(name string, at ifcfg.Pos) {
+		if _, ok := bonds[name]; !ok && name != "" {
+			bonds[name] = at
 		}
 	}
-	return false
-}
-
-// enslaves returns the slaves of a line like `up ifenslave bond0 eth0 eth1`, the
-// way of the time before bond-slaves.
-func enslaves(l line, bond string) []string {
-	if k := l.words[0]; k != "up" && k != "post-up" && k != "pre-up" || len(l.words) < 4 {
-		return nil
-	}
-	if path.Base(l.words[1]) != "ifenslave" || l.words[2] != bond && l.words[2] != "$IFACE" {
-		return nil
-	}
-	return l.words[3:]
-}
-
-// bondsOf reads a bond's stanza. Further ones, of another family or the same,
-// add their addresses.
-func (c *collector) bondsOf(s *stanza) {
-	b := c.bonds[s.name]
-	if b == nil {
-		if !s.isBond() {
-			return
+	for _, s := range c.stanzas {
+		if s.template {
+			continue
 		}
-		b = &bond{Bond: ifcfg.NewBond(s.name, s.Pos)}
-		c.bonds[s.name] = b
-		c.order = append(c.order, b)
-	}
-	for _, l := range s.lines {
-		c.line(b, l)
-	}
-	s.addressing(b.Bond)
-}
-
-// others are the names that ifupdown2 has for options.
-var others = map[string]string{"ad_sys_priority": "ad_actor_sys_prio", "ad_sys_mac_addr": "ad_actor_system"}
-
-// quiet are lines that change nothing, or are read elsewhere.
-var quiet = map[string]bool{
-	"address": true, "netmask": true, "gateway": true, "network": true, "broadcast": true, "bond_master": true, "pointopoint": true, "scope": true,
-}
-
-func (c *collector) line(b *bond, l line) {
-	key := l.key()
-	switch {
-	case quiet[key]:
-	case key == "slaves" || key == "bond_slaves" || key == "bond_members":
-		c.members(b, l, l.words[1:])
-	case enslaves(l, b.Name) != nil:
-		c.members(b, l, enslaves(l, b.Name))
-	case key == "mtu":
-		n, err := strconv.Atoi(l.value())
-		if err != nil || n < 68 || n > 65521 {
-			b.Wrong(l.Pos, fmt.Sprintf("mtu %s: accepted are 68 to 65521", l.value()))
-			return
+		for _, l := range s.all(slaveKeys...) {
+			names, _, _ := ports(s.name, l)
+			for _, n := range names {
+				if _, twice := c.slaveOf[n]; !twice && s.get("bond_master").words == nil {
+					c.slaveOf[n] = s.name
+				}
+			}
 		}
-		b.MTU = n
-	case key == "hwaddress":
-		mac, err := net.ParseMAC(l.words[len(l.words)-1])
-		if err != nil || len(mac) != 6 {
-			b.Wrong(l.Pos, fmt.Sprintf("hwaddress %s: is no address like 00:11:22:33:44:55", l.value()))
-			return
+		for _, l := range s.lines {
+			if up, after := l.isCommand(); up && !after {
+				for _, e := range c.commands(s, l).effects {
+					c.evidence(e, l, is)
+				}
+			}
 		}
-		b.MAC = mac
-	case strings.HasPrefix(key, "bond_"):
-		b.option(l, strings.TrimPrefix(key, "bond_"))
-	case key == "up" || key == "down" || strings.HasPrefix(key, "pre-") || strings.HasPrefix(key, "post-"):
-		b.Note(l.Pos, fmt.Sprintf("%s: commands are not run", key))
-	default:
-		b.Note(l.Pos, fmt.Sprintf("%s: without effect here", key))
-	}
-}
-
-// option takes one of the bond's options. Lists have blanks or commas.
-func (b *bond) option(l line, name string) {
-	if n := others[name]; n != "" {
-		name = n
-	}
-	b.primary = b.primary || name == "primary"
-	switch {
-	case len(l.words) < 2:
-		b.Wrong(l.Pos, fmt.Sprintf("%s: value missing", l.words[0]))
-	case name == "lacp_bypass_allow":
-		b.Note(l.Pos, fmt.Sprintf("%s: without effect here; lacp_fallback is the like of it", l.words[0]))
-	case name == "primary": // several: the first one that is there, for scripts that know
-		b.opts = append(b.opts, ifcfg.Opt{Name: name, Value: l.words[1], Pos: l.Pos})
-	default:
-		b.opts = append(b.opts, ifcfg.Opt{Name: name, Value: strings.Join(l.words[1:], ","), Pos: l.Pos})
-	}
-}
-
-func (c *collector) members(b *bond, l line, names []string) {
-	for _, name := range names {
-		if name != "none" {
-			c.slaves = append(c.slaves, ifcfg.NewSlave(b.Name, name, l.Pos))
+		if m := s.get("bond_master"); m.words != nil {
+			c.slaveOf[s.name] = m.words[1]
+			is(m.words[1], m.Pos)
 		}
 	}
+	for _, s := range c.stanzas {
+		if _, slave := c.slaveOf[s.name]; !s.template && !slave && c.looksLikeBond(s) {
+			is(s.name, s.head.Pos)
+		}
+	}
+	c.make(bonds)
 }
 
-// slaveOf reads a stanza with bond-master. Options of the bond may stand there
-// too.
-func (c *collector) slaveOf(s *stanza) {
-	m := s.get("bond_master")
-	if m.words == nil {
+// evidence is what a command says about who is a bond.
+func (c *collector) evidence(e effect, l line, is func(string, ifcfg.Pos)) {
+	if e.bond == "" || e.weak && !bondName.MatchString(e.bond) && !slices.Contains(c.modules.Aliases(), e.bond) {
 		return
 	}
-	b := c.bonds[m.words[1]]
-	for _, v := range c.slaves {
-		if v.Device == s.name && v.Bond == m.words[1] {
-			return // named by the bond too
+	is(e.bond, l.Pos)
+	for _, n := range e.slaves {
+		c.slaveOf[n] = e.bond
+	}
+}
+
+// looksLikeBond: the stanza has slaves, a mode, or another option and a bond's name.
+func (c *collector) looksLikeBond(s *stanza) bool {
+	if s.all(slaveKeys...) != nil || s.get("bond_mode").words != nil || slices.Contains(c.modules.Aliases(), s.name) {
+		return true
+	}
+	if u := s.get("use"); u.words != nil && slices.Contains(u.words[1:], "bond") {
+		return true
+	}
+	_, option := find(s.lines, func(l line) bool { _, ok := l.option(); return ok })
+	return option && bondName.MatchString(s.name)
+}
+
+func find(lines []line, is func(line) bool) (line, bool) {
+	i := slices.IndexFunc(lines, is)
+	if i < 0 {
+		return line{}, false
+	}
+	return lines[i], true
+}
+
+// make makes the bonds, in the order of their stanzas, then those that have none.
+func (c *collector) make(bonds map[string]ifcfg.Pos) {
+	add := func(name string, at ifcfg.Pos) {
+		if c.bonds[name] == nil {
+			b := &bond{Bond: ifcfg.NewBond(name, at)}
+			c.bonds[name] = b
+			c.order = append(c.order, b)
 		}
 	}
-	v := ifcfg.NewSlave(m.words[1], s.name, m.Pos)
-	c.slaves = append(c.slaves, v)
-	if b == nil { // nothing but its slaves tells of it
-		b = &bond{Bond: ifcfg.NewBond(m.words[1], m.Pos)}
-		c.bonds[m.words[1]] = b
-		c.order = append(c.order, b)
+	for _, s := range c.stanzas {
+		if _, ok := bonds[s.name]; ok && !s.template {
+			add(s.name, s.head.Pos)
+		}
 	}
-	had := b.primary
-	for _, l := range s.lines {
-		name := strings.TrimPrefix(l.key(), "bond_")
-		switch {
-		case name == l.key() || name == "master":
-		case name == "queue_id" && len(l.words) == 2 && !strings.Contains(l.words[1], ":"):
-			b.opts = append(b.opts, ifcfg.Opt{Name: name, Value: s.name + ":" + l.words[1], Pos: l.Pos})
-		case name == "primary" && had:
-		default:
-			b.option(l, name)
+	var rest []string
+	for name := range bonds {
+		rest = append(rest, name)
+	}
+	slices.Sort(rest)
+	for _, name := range rest {
+		add(name, bonds[name])
+	}
+}
+
+// roleOf is a stanza's role, with its bond.
+func (c *collector) roleOf(s *stanza) (role, *bond) {
+	if s.template {
+		return isTemplate, nil
+	}
+	if b := c.bonds[s.name]; b != nil {
+		return isBond, b
+	}
+	base, _, colon := strings.Cut(s.name, ":")
+	if b := c.bonds[base]; colon && b != nil {
+		return isAlias, b
+	}
+	if b := c.bonds[c.slaveOf[s.name]]; b != nil {
+		return isSlave, b
+	}
+	return other, nil
+}
+
+// stanza reads one.
+func (c *collector) stanza(s *stanza) {
+	r, b := c.roleOf(s)
+	if r != other && r != isTemplate {
+		c.head(s, b)
+		s.lines = slices.Clone(s.lines)
+		for i := range s.lines {
+			c.comment(b, &s.lines[i])
+		}
+	}
+	switch r {
+	case isTemplate:
+		return
+	case isBond:
+		for _, l := range s.lines {
+			c.ofBond(b, s, l)
+		}
+		c.addressing(b, s, "")
+	case isAlias:
+		c.alias(b, s)
+	case isSlave:
+		c.ofSlave(b, s)
+	default:
+		c.ofOther(s)
+	}
+}
+
+// head looks at the words of the iface line itself.
+func (c *collector) head(s *stanza, b *bond) {
+	s.head.Fate = ifcfg.Applied
+	n := 4 + len(s.heirs)
+	if len(s.heirs) > 0 {
+		n++
+	}
+	if len(s.head.words) > n {
+		b.Warn(s.head.Pos, fmt.Sprintf("%s: words behind the method are without effect", s.head.value()))
+	}
+}
+
+// comment cuts a line where a remark begins: there are none behind values.
+func (c *collector) comment(b *bond, l *line) {
+	if up, _ := l.isCommand(); up {
+		return
+	}
+	for i, w := range l.words {
+		if i > 0 && strings.HasPrefix(w, "#") {
+			b.Warn(l.Pos, fmt.Sprintf("%s: a comment needs a line of its own; %q is taken, the rest isn't read", l.words[0], strings.Join(l.words[1:i], " ")))
+			l.words = l.words[:i]
+			return
+		}
+	}
+}
+
+// finish joins what was gathered.
+func (c *collector) finish() {
+	for _, b := range c.order {
+		b.OnBoot = c.brought(b.Name)
+		c.gatewaysOf(b)
+		c.options(b)
+	}
+	c.autoLines()
+	c.strayLines()
+	for _, s := range c.stanzas {
+		if s.template {
+			for _, l := range append(s.lines, s.head) {
+				if l.Fate == ifcfg.Open {
+					l.Fate = ifcfg.Foreign
+				}
+			}
 		}
 	}
 }

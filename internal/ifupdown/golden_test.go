@@ -31,12 +31,16 @@ func told(p *ifcfg.Plan, err error) string {
 	var wrong ifcfg.Mistakes
 	if errors.As(err, &wrong) {
 		for _, m := range wrong {
-			fmt.Fprintln(&b, "mistake:", m)
+			label := "mistake:"
+			if m.Level == ifcfg.Warning {
+				label = "warning:"
+			}
+			fmt.Fprintln(&b, label, m)
 		}
 		return b.String()
 	}
 	for _, n := range p.Notes {
-		fmt.Fprintln(&b, "note:", n)
+		fmt.Fprintln(&b, n.Label()+":", n)
 	}
 	for _, s := range p.Steps {
 		fmt.Fprintln(&b, s)

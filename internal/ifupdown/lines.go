@@ -13,19 +13,20 @@ import (
 	"github.com/tapbond/tapbond/internal/ifcfg"
 )
 
-// maxFile bounds a file, in octets, maxDepth how deep files source others, maxFiles
+// maxFile bounds a file, in bytes, maxDepth how deep files source others, maxFiles
 // how often one is read: those of a folder that each source the folder would be
-// read a million times before they were too deep.
+// read a million times before they were too deep. maxLines bounds all lines.
 const (
 	maxFile  = 1 << 20
 	maxDepth = 8
 	maxFiles = 1000
+	maxLines = 20000
 )
 
 // line is one line's words; continued lines are one.
 type line struct {
 	words []string
-	ifcfg.Pos
+	*ifcfg.Line
 }
 
 // reader gathers the lines of a file and of those it sources.
@@ -33,7 +34,13 @@ type reader struct {
 	root  string // stands for / in sourced paths
 	files int    // read so far
 	lines []line
+	all   []*ifcfg.Line // also those that source
 	wrong []ifcfg.Remark
+}
+
+func (r *reader) refuse(l *ifcfg.Line, format string, args ...any) {
+	l.Fate = ifcfg.Refused
+	r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: fmt.Sprintf(format, args...)})
 }
 
 // sourced are the names that count in a sourced directory.
@@ -45,8 +52,10 @@ func (r *reader) file(path string, depth int) error {
 	switch {
 	case err != nil:
 		return err
-	case !info.Mode().IsRegular() || info.Size() > maxFile:
+	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s: is no file of interfaces", path)
+	case info.Size() > maxFile:
+		return fmt.Errorf("%s: is larger than %d bytes, which is no file of interfaces", path, maxFile)
 	case depth > maxDepth:
 		return fmt.Errorf("%s: files source each other too deep", path)
 	}
@@ -57,20 +66,27 @@ func (r *reader) file(path string, depth int) error {
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	number := 0
 	for text != "" {
-		var whole string
 		start := number + 1
+		var whole strings.Builder
 		for more := true; more && text != ""; {
 			one, rest, _ := strings.Cut(text, "\n")
 			text, number = rest, number+1
-			one = strings.TrimSuffix(one, "\r")
+			one = strings.TrimRight(one, "\r")
+			comment := number == start && strings.HasPrefix(strings.TrimSpace(one), "#")
 			one, more = strings.CutSuffix(one, `\`)
-			whole += one + " "
+			more = more && !comment // which doesn't go on, whatever its end
+			whole.WriteString(one)
+			whole.WriteByte(' ')
 		}
-		words := strings.Fields(whole)
+		words := strings.Fields(whole.String())
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
-		l := line{words, ifcfg.Pos{File: path, Line: start}}
+		if len(r.all) >= maxLines {
+			return fmt.Errorf("%s:%d: more than %d lines", path, start, maxLines)
+		}
+		l := line{words, &ifcfg.Line{Pos: ifcfg.Pos{File: path, Line: start}, Text: words[0]}}
+		r.all = append(r.all, l.Line)
 		switch words[0] {
 		case "source", "source-directory", "source-dir":
 			r.source(l, depth)
@@ -83,6 +99,7 @@ func (r *reader) file(path string, depth int) error {
 
 // source reads other files in place of the line.
 func (r *reader) source(l line, depth int) {
+	l.Fate = ifcfg.Applied
 	for _, pattern := range l.words[1:] {
 		if filepath.IsAbs(pattern) {
 			pattern = filepath.Join(r.root, pattern)
@@ -91,7 +108,7 @@ func (r *reader) source(l line, depth int) {
 		}
 		files, err := filepath.Glob(pattern)
 		if err != nil {
-			r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: fmt.Sprintf("%s: %v", pattern, err)})
+			r.refuse(l.Line, "%s: %v", pattern, err)
 		}
 		if l.words[0] != "source" {
 			files = inDirs(files)
@@ -100,13 +117,17 @@ func (r *reader) source(l line, depth int) {
 		for _, f := range files {
 			if r.files == maxFiles {
 				r.files++ // said once
-				r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: fmt.Sprintf("%s: files source each other too often", f)})
+				r.refuse(l.Line, "%s: files source each other too often", f)
 			}
 			if r.files > maxFiles {
 				return
 			}
+			info, err := os.Stat(f)
+			if err == nil && info.IsDir() {
+				continue // as for ifup
+			}
 			if err := r.file(f, depth+1); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				r.wrong = append(r.wrong, ifcfg.Remark{Pos: l.Pos, Text: err.Error()})
+				r.refuse(l.Line, "%s", err.Error())
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package ifupdown
 
 import (
+	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tapbond/tapbond/internal/ifcfg"
@@ -8,41 +11,162 @@ import (
 
 // stanza is one `iface NAME FAMILY METHOD` with the lines below it.
 type stanza struct {
+	head                 line
 	name, family, method string
+	heirs                []string // names of stanzas whose lines it has, too
+	template             bool     // it makes no interface
 	lines                []line
-	ifcfg.Pos
+	own                  int // how many of lines are its own, behind those it has from others
 }
 
-// stanzas sorts lines into interfaces, and tells which are brought up at boot.
-func stanzas(lines []line) (list []*stanza, auto map[string]bool) {
-	auto = map[string]bool{}
+// file is all stanzas of a configuration.
+type file struct {
+	stanzas []*stanza
+	auto    []line // auto and allow-… lines
+	stray   []line // in no stanza
+}
+
+// sort sorts lines into stanzas.
+func (f *file) sort(lines []line) {
 	var in *stanza
 	for _, l := range lines {
 		switch word := l.words[0]; {
 		case word == "auto" || strings.HasPrefix(word, "allow-"):
-			for _, name := range l.words[1:] {
-				auto[name] = true
+			f.auto = append(f.auto, l)
+			in = nil
+		case word == "iface" || word == "template":
+			in = newStanza(l)
+			f.stanzas = append(f.stanzas, in)
+		case word == "mapping" || word == "rename" || strings.HasPrefix(word, "no-auto-down") || word == "no-scripts":
+			f.stray = append(f.stray, l)
+			in = nil
+			if word == "mapping" {
+				in = &stanza{head: l} // whose lines are a mapping's
 			}
-			in = nil
-		case word == "iface":
-			in = &stanza{Pos: l.Pos}
-			words := append(l.words[1:len(l.words):len(l.words)], "", "", "")
-			in.name, in.family, in.method = words[0], words[1], words[2]
-			list = append(list, in)
-		case word == "mapping" || strings.HasPrefix(word, "no-") || word == "rename" || word == "template":
-			in = nil
 		case in != nil:
 			in.lines = append(in.lines, l)
+		default:
+			f.stray = append(f.stray, l)
 		}
 	}
-	return list, auto
 }
 
-// key is the name of a line's option in one form: '-' is '_' in those of bonds.
+func newStanza(l line) *stanza {
+	s := &stanza{head: l, template: l.words[0] == "template"}
+	if len(l.words) > 1 {
+		s.name = l.words[1]
+	}
+	rest := l.words[min(2, len(l.words)):]
+	if i := slices.Index(rest, "inherits"); i >= 0 {
+		s.heirs = rest[i+1:]
+		rest = rest[:i]
+	}
+	if len(rest) > 0 {
+		s.family = rest[0]
+	}
+	if len(rest) > 1 {
+		s.method = rest[1]
+	}
+	return s
+}
+
+// inherit puts the lines of the stanzas that one inherits from in front of its own.
+// missing is told of those that aren't there.
+func (f *file) inherit(missing func(at line, name string)) {
+	done := map[*stanza]bool{}
+	var fill func(s *stanza, depth int)
+	fill = func(s *stanza, depth int) {
+		if done[s] || depth > maxDepth {
+			return
+		}
+		done[s] = true
+		s.own = len(s.lines)
+		names := map[string]line{}
+		var order []string
+		for _, n := range s.heirs {
+			names[n], order = s.head, append(order, n)
+		}
+		for _, l := range s.lines {
+			if l.words[0] != "inherit" {
+				continue
+			}
+			for _, n := range l.words[1:] {
+				names[n], order = l, append(order, n)
+			}
+			l.Fate = ifcfg.Applied
+		}
+		var before []line
+		for _, n := range order {
+			found := false
+			for _, o := range f.stanzas {
+				if o.name != n || o == s {
+					continue
+				}
+				fill(o, depth+1)
+				o.template = o.template || !f.brought(n)
+				before = append(before, o.lines...)
+				if s.method == "" {
+					s.family, s.method = o.family, o.method
+				}
+				found = true
+			}
+			if !found {
+				missing(names[n], n)
+			}
+		}
+		if len(before)+len(s.lines) > maxLines {
+			return
+		}
+		s.lines = append(before, s.lines...)
+	}
+	for _, s := range f.stanzas {
+		fill(s, 0)
+	}
+}
+
+// brought reports whether an interface is brought up at boot.
+func (f *file) brought(name string) bool {
+	for _, l := range f.auto {
+		if strings.HasPrefix(l.words[0], "allow-bond") {
+			continue // together with that bond
+		}
+		if slices.ContainsFunc(l.words[1:], func(p string) bool { return matches(p, name) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// numbers is a range in ifupdown2's names: swp[1-4].
+var numbers = regexp.MustCompile(`\[\d+-\d+\]`)
+
+// matches reports whether a name in an auto line, which may be a pattern, means an
+// interface.
+func matches(pattern, name string) bool {
+	if pattern == name {
+		return true
+	}
+	glob, isPattern := strings.CutPrefix(pattern, "/")
+	if isPattern { // /GLOB/N is the Nth of them
+		glob, _, _ = strings.Cut(glob, "/")
+	} else if numbers.MatchString(pattern) {
+		names, err := ranged(pattern)
+		return err == nil && slices.Contains(names, name)
+	} else if !strings.ContainsAny(pattern, "*?") {
+		return false
+	}
+	ok, err := path.Match(glob, name)
+	return ok && err == nil
+}
+
+// key is the name of a line's option in one form: '-' is '_' in those of bonds,
+// bridges and VLANs.
 func (l line) key() string {
 	k := l.words[0]
-	if strings.HasPrefix(k, "bond-") || strings.HasPrefix(k, "bond_") {
-		return strings.ReplaceAll(k, "-", "_")
+	for _, p := range []string{"bond", "bridge", "vlan"} {
+		if strings.HasPrefix(k, p+"-") || strings.HasPrefix(k, p+"_") {
+			return strings.ReplaceAll(k, "-", "_")
+		}
 	}
 	return k
 }
@@ -50,15 +174,27 @@ func (l line) key() string {
 // value is the rest of the line.
 func (l line) value() string { return strings.Join(l.words[1:], " ") }
 
-// get is the last line with one of the names; without words if there is none.
-func (s *stanza) get(keys ...string) line {
-	var found line
+// all are the lines with one of the names and a value.
+func (s *stanza) all(keys ...string) []line {
+	var found []line
 	for _, l := range s.lines {
-		for _, k := range keys {
-			if l.key() == k && len(l.words) > 1 {
-				found = l
-			}
+		if len(l.words) > 1 && slices.Contains(keys, l.key()) {
+			found = append(found, l)
 		}
 	}
 	return found
+}
+
+// get is the last of them; without words if there is none.
+func (s *stanza) get(keys ...string) line {
+	if found := s.all(keys...); len(found) > 0 {
+		return found[len(found)-1]
+	}
+	return line{}
+}
+
+// option is the name of a bond's option in a line: "mode" of bond-mode.
+func (l line) option() (string, bool) {
+	name, ok := strings.CutPrefix(l.key(), "bond_")
+	return name, ok
 }

@@ -1,0 +1,334 @@
+package ifupdown
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/tapbond/tapbond/bond/option"
+)
+
+// Commands (up, pre-up …) are not run. But old files make their bonds by them, so
+// those about bonding are read: modprobe, ifenslave, ip link, echo into /sys.
+
+// effect is what one command does to bonds.
+type effect struct {
+	bond   string // "": every bond, as the module's parameters are
+	opts   []option.Assign
+	slaves []string
+	module bool // options are the module's
+	bare   bool // it does what is done anyway
+	weak   bool // the master may be no bond
+}
+
+// outcome is what a line of commands comes to.
+type outcome struct {
+	effects []effect
+	rest    []string // commands that have nothing to do with bonding
+	unclear string   // why it can't be read, though it is about bonding
+}
+
+// about reports whether a command may be about bonding at all.
+var about = regexp.MustCompile(`\bbonding\b|\bbonding_masters\b|\bifenslave\b|\btype\s+bond\b|\bmodprobe\s.*\bbond\d+\b|\bmaster\s+\S*bond`)
+
+// script reads a line's commands. Nothing of it is run.
+type script struct {
+	iface   string // what $IFACE stands for
+	aliases []string
+	out     outcome
+}
+
+// commands reads the text of an up line in the stanza of iface.
+func commands(text, iface string, aliases []string) outcome {
+	s := &script{iface: iface, aliases: aliases}
+	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+	if err != nil {
+		if about.MatchString(text) {
+			return outcome{unclear: err.Error()}
+		}
+		return outcome{rest: []string{text}}
+	}
+	for _, stmt := range f.Stmts {
+		s.stmt(stmt)
+	}
+	if s.out.unclear != "" && !about.MatchString(text) {
+		return outcome{rest: []string{text}}
+	}
+	return s.out
+}
+
+func (s *script) cannot(format string, args ...any) {
+	if s.out.unclear == "" {
+		s.out.unclear = fmt.Sprintf(format, args...)
+	}
+}
+
+func (s *script) stmt(st *syntax.Stmt) {
+	switch c := st.Cmd.(type) {
+	case *syntax.CallExpr:
+		s.call(st, c)
+	case *syntax.BinaryCmd:
+		if c.Op != syntax.AndStmt && c.Op != syntax.OrStmt {
+			s.other(st)
+			return
+		}
+		s.stmt(c.X)
+		s.stmt(c.Y)
+	case *syntax.Block:
+		for _, in := range c.Stmts {
+			s.stmt(in)
+		}
+	case *syntax.Subshell:
+		for _, in := range c.Stmts {
+			s.stmt(in)
+		}
+	case *syntax.TestClause:
+	default:
+		s.other(st)
+	}
+}
+
+// other is a command that isn't looked into.
+func (s *script) other(st *syntax.Stmt) {
+	var b strings.Builder
+	_ = syntax.NewPrinter(syntax.SingleLine(true)).Print(&b, st)
+	text := strings.TrimSpace(b.String())
+	if about.MatchString(text) {
+		s.cannot("%q is about bonding and can't be read; the bond's options belong into bond- lines", text)
+		return
+	}
+	s.out.rest = append(s.out.rest, text)
+}
+
+// call reads a simple command.
+func (s *script) call(st *syntax.Stmt, c *syntax.CallExpr) {
+	var words []string
+	for _, w := range c.Args {
+		text, ok := s.word(w.Parts)
+		if !ok {
+			s.other(st)
+			return
+		}
+		words = append(words, text)
+	}
+	into := ""
+	for _, r := range st.Redirs {
+		target, ok := s.word(r.Word.Parts)
+		switch {
+		case ok && r.Op == syntax.DplOut, ok && target == "/dev/null":
+		case ok && (r.Op == syntax.RdrOut || r.Op == syntax.AppOut) && r.N == nil:
+			into = target
+		default:
+			s.other(st)
+			return
+		}
+	}
+	if len(words) == 0 {
+		return
+	}
+	if e, ours, err := s.effect(words, into); err != "" {
+		s.cannot("%s", err)
+	} else if ours {
+		s.out.effects = append(s.out.effects, e)
+	} else {
+		s.other(st)
+	}
+}
+
+// word is the text of a shell's word; ok is false if only a shell could tell.
+func (s *script) word(parts []syntax.WordPart) (text string, ok bool) {
+	for _, p := range parts {
+		switch p := p.(type) {
+		case *syntax.Lit:
+			text += strings.ReplaceAll(p.Value, `\`, "")
+		case *syntax.SglQuoted:
+			text += p.Value
+		case *syntax.DblQuoted:
+			in, ok := s.word(p.Parts)
+			if !ok {
+				return "", false
+			}
+			text += in
+		case *syntax.ParamExp:
+			if p.Param == nil || p.Param.Value != "IFACE" || p.Exp != nil || p.Repl != nil {
+				return "", false
+			}
+			text += s.iface
+		default:
+			return "", false
+		}
+	}
+	return text, true
+}
+
+// effect is what one command does; ours is false if it isn't about bonding.
+func (s *script) effect(words []string, into string) (e effect, ours bool, wrong string) {
+	for len(words) > 1 && slices.Contains([]string{"sudo", "tapbond", "busybox", "command", "exec"}, path.Base(words[0])) {
+		words = words[1:]
+	}
+	switch path.Base(words[0]) {
+	case "modprobe", "insmod":
+		return s.modprobe(words)
+	case "rmmod":
+		return effect{bare: true}, about.MatchString(strings.Join(words, " ")), ""
+	case "ifenslave", "ifenslave-2.6":
+		return ifenslave(words)
+	case "ip":
+		return ipLink(words)
+	case "echo", "printf":
+		return written(words, into)
+	case "true", ":", "[", "test", "sleep", "udevadm":
+		return effect{bare: true}, true, ""
+	case "ifconfig":
+		if len(words) == 3 && slices.Contains([]string{"up", "down", "0.0.0.0"}, words[2]) || len(words) == 4 && words[2] == "0.0.0.0" && words[3] == "up" {
+			return effect{bare: true}, true, ""
+		}
+	}
+	return effect{}, false, ""
+}
+
+// modprobe reads a command that loads the module with parameters.
+func (s *script) modprobe(words []string) (e effect, ours bool, wrong string) {
+	var names []string
+	e = effect{module: true}
+	for i := 1; i < len(words); i++ {
+		w := words[i]
+		name, value, isParam := strings.Cut(w, "=")
+		switch {
+		case w == "-o" || w == "--name":
+			if i++; i < len(words) {
+				e.bond, e.module = words[i], false
+			}
+		case w == "-r" || w == "--remove":
+			return effect{bare: true}, about.MatchString(strings.Join(words, " ")), ""
+		case strings.HasPrefix(w, "-"):
+		case isParam:
+			e.opts = append(e.opts, option.Assign{Option: strings.ReplaceAll(name, "-", "_"), Value: strings.Trim(value, `"`)})
+		default:
+			names = append(names, module(w))
+		}
+	}
+	for _, n := range names {
+		switch {
+		case n == "bonding":
+			e.bare = len(e.opts) == 0
+			return e, true, ""
+		case slices.Contains(s.aliases, n) || bondName.MatchString(n):
+			if e.bond == "" {
+				e.bond, e.module = n, false
+			}
+			e.bare = len(e.opts) == 0
+			return e, true, ""
+		}
+	}
+	return effect{}, false, ""
+}
+
+// module is the name of a module in the words of modprobe and insmod.
+func module(word string) string {
+	name, _, _ := strings.Cut(path.Base(word), ".ko")
+	return name
+}
+
+// bondName is how bonds are mostly called.
+var bondName = regexp.MustCompile(`^bond\d+$`)
+
+// ifenslave reads the old program's command.
+func ifenslave(words []string) (e effect, ours bool, wrong string) {
+	var names []string
+	active := false
+	for _, w := range words[1:] {
+		switch {
+		case w == "-d" || w == "--detach":
+			e.bare = true
+		case w == "-c" || w == "--change-active":
+			active = true
+		case !strings.HasPrefix(w, "-"):
+			names = append(names, w)
+		}
+	}
+	switch {
+	case e.bare:
+		return e, true, ""
+	case len(names) == 0:
+		return e, true, "ifenslave: the bond is missing"
+	case active && len(names) == 2:
+		return effect{bond: names[0], opts: []option.Assign{{Option: "active_slave", Value: names[1]}}}, true, ""
+	case len(names) == 1:
+		return effect{bond: names[0], bare: true}, true, ""
+	}
+	return effect{bond: names[0], slaves: names[1:]}, true, ""
+}
+
+// sysfs is a bond's file.
+var sysfs = regexp.MustCompile(`^/sys/class/net/([^/]+)/bonding/([a-z0-9_]+)$`)
+
+// written reads an echo into a file of /sys.
+func written(words []string, into string) (e effect, ours bool, wrong string) {
+	words = slices.DeleteFunc(slices.Clone(words[1:]), func(w string) bool { return w == "-n" || w == "-e" || w == `%s\n` || w == "%s" })
+	value := strings.TrimSpace(strings.Join(words, " "))
+	if into == "/sys/class/net/bonding_masters" {
+		if name, plus := strings.CutPrefix(value, "+"); plus {
+			return effect{bond: name, bare: true}, true, ""
+		}
+		return effect{bare: true}, true, ""
+	}
+	m := sysfs.FindStringSubmatch(into)
+	switch {
+	case m == nil:
+		return e, false, ""
+	case m[2] == "slaves" && strings.HasPrefix(value, "+"):
+		return effect{bond: m[1], slaves: []string{value[1:]}}, true, ""
+	case m[2] == "slaves":
+		return effect{bare: true}, true, ""
+	}
+	return effect{bond: m[1], opts: []option.Assign{{Option: m[2], Value: value}}}, true, ""
+}
+
+// ipLink reads the ip command's words about bonds.
+func ipLink(words []string) (e effect, ours bool, wrong string) {
+	words = slices.DeleteFunc(slices.Clone(words[1:]), func(w string) bool { return strings.HasPrefix(w, "-") })
+	if len(words) < 3 || !strings.HasPrefix("link", words[0]) || len(words[0]) > 4 {
+		return e, false, ""
+	}
+	verb, words := words[1], words[2:]
+	if words[0] == "dev" || words[0] == "name" {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return e, false, ""
+	}
+	name, rest := words[0], words[1:]
+	if strings.HasPrefix("delete", verb) && len(verb) > 1 {
+		return effect{bare: true}, bondName.MatchString(name), ""
+	}
+	kind := slices.Index(rest, "type")
+	if kind >= 0 && kind+1 < len(rest) && rest[kind+1] == "bond" {
+		opts, more, err := option.ParseWords(rest[kind+2:])
+		if err != nil || len(more) > 0 {
+			return e, true, fmt.Sprintf("ip link %s %s: %v", verb, name, err)
+		}
+		return effect{bond: name, opts: opts, bare: len(opts) == 0}, true, ""
+	}
+	if i := slices.Index(rest, "master"); verb == "set" && i >= 0 && i+1 < len(rest) {
+		return effect{bond: rest[i+1], slaves: []string{name}, weak: true}, true, ""
+	}
+	plain := !slices.ContainsFunc(rest, func(w string) bool { return w != "up" && w != "down" && w != "nomaster" })
+	return effect{bare: true}, verb == "set" && len(rest) > 0 && plain, ""
+}
+
+// isCommand: lines with commands of the shell; after is true for those of the way
+// down, of which ifdown does what is about bonding anyway.
+func (l line) isCommand() (yes, after bool) {
+	switch l.words[0] {
+	case "up", "pre-up", "post-up":
+		return true, false
+	case "down", "pre-down", "post-down":
+		return true, true
+	}
+	return false, false
+}
