@@ -27,27 +27,26 @@ Debian's /etc/network/interfaces, bonds are those with bond-slaves, bond-master
 and other bond- lines.
 
 If anything in the files can't be followed, every mistake is listed with its file
-and line, and nothing is done. If something fails on the way, what was done is
-undone. What is there already is kept. Of several that bring bonds up or down at the
-same time, one waits for the other.`,
+and line, and nothing is done. Lines that can't have an effect, like an option of
+another mode, are warnings; with --strict they are mistakes. If something fails on the
+way, what was done is undone. What is there already is kept; what can be changed on a
+running bond is, and what can't is said (tapbond reload makes it so). Of several that
+bring bonds up or down at the same time, one waits for the other.`,
 		Example: `  tapbond up --from /etc/sysconfig/network-scripts --dry-run
   tapbond up bond0`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.run(cmd, "up", "all is as the files have it", func(set *ifcfg.Set, w *ifcfg.World) (*ifcfg.Plan, error) {
+				if err := s.known(set, args); err != nil {
+					return nil, err
+				}
 				if len(args) == 0 {
 					return set.UpAll(w, s.rules())
-				}
-				for _, name := range args {
-					if set.Bond(name) == nil && !set.Stray(name) {
-						return nil, fmt.Errorf("%s: no file in %s makes such a bond", name, s.from)
-					}
 				}
 				return set.Up(args, w, s.rules())
 			})
 		},
 	}
-	s.flags(cmd)
-	s.missingFlag(cmd)
+	s.allFlags(cmd)
 	return cmd
 }
 
@@ -84,8 +83,7 @@ any other interface the system's own ifup is run, if there is one.
 			})
 		},
 	}
-	s.flags(cmd)
-	s.missingFlag(cmd)
+	s.allFlags(cmd)
 	return cmd
 }
 
@@ -110,7 +108,7 @@ is one.`,
 			return s.run(cmd, name, "is down already", func(set *ifcfg.Set, w *ifcfg.World) (*ifcfg.Plan, error) {
 				switch {
 				case w.HasBond(name):
-					return set.Down(name, w), nil
+					return set.Down([]string{name}, w), nil
 				case w.HasSlave(name) || set.Slave(name) != nil:
 					return set.DownSlave(name, w), nil
 				}

@@ -34,7 +34,7 @@ func rootCmd() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), checkCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), ifenslaveCmd(), linksCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
-	root.AddCommand(upCmd(), ifupCmd(), ifdownCmd())
+	root.AddCommand(upCmd(), downCmd(), restartCmd(), reloadCmd(), ifupCmd(), ifdownCmd())
 	root.AddCommand(moduleCmds()...)
 	return root
 }

@@ -34,6 +34,8 @@ type scripts struct {
 	asked      bool // by the user, not the usual place
 	dryRun     bool
 	missing    bool
+	strict     bool
+	verbose    bool
 }
 
 func (s *scripts) flags(cmd *cobra.Command) {
@@ -42,8 +44,12 @@ func (s *scripts) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&s.dryRun, "dry-run", "n", false, "only print what would be done, to be pasted into a shell")
 }
 
-func (s *scripts) missingFlag(cmd *cobra.Command) {
+// allFlags are also those of the way up.
+func (s *scripts) allFlags(cmd *cobra.Command) {
+	s.flags(cmd)
 	cmd.Flags().BoolVar(&s.missing, "without-missing", false, "go on without slaves whose NIC isn't there")
+	cmd.Flags().BoolVar(&s.strict, "strict", false, "take warnings for mistakes: nothing is done")
+	cmd.Flags().BoolVar(&s.verbose, "verbose", false, "name every line without effect, as --dry-run does")
 }
 
 // place completes the folders: the root is what stands in front of the usual
@@ -79,7 +85,7 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-func (s *scripts) rules() ifcfg.Rules { return ifcfg.Rules{MissingNIC: s.missing} }
+func (s *scripts) rules() ifcfg.Rules { return ifcfg.Rules{MissingNIC: s.missing, Strict: s.strict} }
 
 // outlook is what the files ask for and what there is.
 type outlook struct {
@@ -143,9 +149,7 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 	case err != nil:
 		return err
 	}
-	for _, n := range p.Notes {
-		fmt.Fprintln(cmd.ErrOrStderr(), "note:", n)
-	}
+	s.notes(cmd, p)
 	if s.dryRun {
 		for _, step := range p.Steps {
 			fmt.Fprintln(cmd.OutOrStdout(), step)
@@ -153,8 +157,7 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 		return nil
 	}
 	if len(p.Steps) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: nothing to do: %s\n", what, nothing)
-		return nil
+		return unchanged(cmd, what, nothing, p)
 	}
 	for _, step := range p.Steps {
 		if step.Op == ifcfg.StartDHCP {
@@ -162,7 +165,45 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 		}
 	}
 	m := &ifup.Machine{Client: o.client, Start: daemon.Start}
-	return ifup.Apply(ctx, m, p.Steps, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "note:", text) })
+	err = ifup.Apply(ctx, m, p.Steps, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "note:", text) })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), done(p.Steps))
+	return stuck(p)
+}
+
+// notes prints what there is to say about the files. Lines without effect that nobody
+// has to act on are said only to those who look.
+func (s *scripts) notes(cmd *cobra.Command, p *ifcfg.Plan) {
+	for _, n := range p.Notes {
+		least := ifcfg.Note
+		if s.dryRun || s.verbose {
+			least = ifcfg.Minor
+		} else if len(p.Steps) == 0 {
+			least = ifcfg.Warning
+		}
+		if n.Level >= least {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", n.Label(), n)
+		}
+	}
+}
+
+// unchanged says that there is nothing to do.
+func unchanged(cmd *cobra.Command, what, nothing string, p *ifcfg.Plan) error {
+	if err := stuck(p); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: nothing to do: %s\n", what, nothing)
+	return nil
+}
+
+// stuck is the end of a command that left something as it was, and has said so.
+func stuck(p *ifcfg.Plan) error {
+	if p.Stuck {
+		return errSaid
+	}
+	return nil
 }
 
 // loaded is modprobe's configuration where the module is loaded already: a new
@@ -192,6 +233,14 @@ func (s *scripts) read(ctx context.Context, client *control.Client) (set *ifcfg.
 	case err != nil:
 		return nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			return
+		}
+		for _, n := range mod.Notes() {
+			set.Note(ifcfg.Pos{File: n.File, Line: n.Line}, n.Text)
+		}
+	}()
 	modules := ifcfg.Modules(mod)
 	switch st, err := client.Module(ctx); {
 	case err == nil && st.Parameters != nil:
