@@ -20,16 +20,31 @@ import (
 
 // memory is a Store that keeps records as a file does: as text.
 type memory struct {
+	around func() // called before and after each saving
 	mu     sync.Mutex
 	text   []byte
+	fail   error // what saving answers
 	module *ModuleRecord
 }
 
 func (m *memory) Save(r []Record) (err error) {
+	if m.around != nil {
+		m.around()
+		defer m.around()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
 	m.text, err = json.Marshal(r)
 	return err
+}
+
+func (m *memory) failing(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
 }
 
 func (m *memory) SaveModule(r *ModuleRecord) error {
