@@ -258,7 +258,7 @@ func (b *Bond) unshield(s *slave) error {
 func (e *enslaving) open() error {
 	b, s := e.b, e.s
 	var err error
-	if s.port, err = b.sys.OpenPort(s.index, nic.Options{Offload: b.dev.Offload(), LeaveIP: s.seat != nil}); err != nil {
+	if s.port, err = b.sys.OpenPort(s.index, nic.Options{Offload: b.dev.Offload(), LeaveIP: s.seat != nil, LeaveLACP: b.lag != nil}); err != nil {
 		return err
 	}
 	e.undo.add(func() { _ = s.port.Close() })

@@ -375,26 +375,6 @@ func TestMarkerComesBehindTheData(t *testing.T) {
 	})
 }
 
-// However many frames come, the control goroutine has few to look at and the
-// memory stays; the LAG is as before.
-func TestSlowFlood(t *testing.T) {
-	back(t, "lacp_rate fast", "lacp_rate fast", two, func(a, b *rig) {
-		up(a, b)
-		s := a.b.slaveByName("eth1")
-		junk := frameOf("01 80 c2 00 00 02 02 00 00 00 00 aa 88 09 01 01 01 02")
-		for range 100_000 {
-			s.slow.put(junk, false)
-		}
-		pass(10 * time.Millisecond)
-		expect(t, "waiting", s.slow.n, 0)
-		if got := a.slave("eth1").AD; got.Counters.IllegalRx == 0 || got.Illegal["runt"]+got.Overrun != 100_000 {
-			t.Errorf("counted %v and %d", got.Illegal, got.Overrun)
-		}
-		pass(5 * time.Second)
-		expect(t, "undisturbed", a.distributes("eth0", "eth1"), true)
-	})
-}
-
 // Another process goes on with a LAG: the partner hears no word that differs,
 // and the TAP's carrier stays.
 func TestLAGAdopted(t *testing.T) {

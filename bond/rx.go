@@ -104,7 +104,7 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 func (w *rxWorker) marker(frame []byte) {
 	w.write(w.out)
 	w.out = w.out[:0]
-	w.slow.put(frame, false)
+	w.slow.marker(frame, time.Now())
 }
 
 func (w *rxWorker) write(pkts []vnet.Packet) {

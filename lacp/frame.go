@@ -120,3 +120,46 @@ func IsMarker(f []byte) bool {
 	kind, _, why := classify(f, false)
 	return kind == slowMarker && why == Legal
 }
+
+// IsLegal reports whether a frame, from its destination address on, is one that
+// Machine makes use of: what is dropped needs only to be counted.
+func IsLegal(f []byte, inVLAN bool) bool {
+	kind, body, why := classify(f, inVLAN)
+	if why != Legal {
+		return false
+	}
+	switch kind {
+	case slowLACP:
+		var pdu LACPDU
+		why = pdu.Decode(body)
+	case slowMarker:
+		var mk Marker
+		why = mk.Decode(body)
+	}
+	return why == Legal
+}
+
+// SourceLen is the length of what ActorOf returns.
+const SourceLen = 14
+
+// Sender returns what ActorOf would of the partner that a port knows; zero if it
+// knows none.
+func (m *Machine) Sender(id PortID) (actor [SourceLen]byte) {
+	if p := m.port(id); p != nil && p.partnered() {
+		var b [infoLen]byte
+		p.partner.put(b[:], tlvActor)
+		copy(actor[:], b[2:])
+	}
+	return actor
+}
+
+// ActorOf returns the bytes of a legal LACPDU's frame that tell its sender from
+// others: system, key and port with their priorities; ok is false for others.
+func ActorOf(f []byte) (actor [SourceLen]byte, ok bool) {
+	kind, body, why := classify(f, false)
+	if kind != slowLACP || why != Legal {
+		return actor, false
+	}
+	copy(actor[:], body[offActor+2:])
+	return actor, true
+}

@@ -5,25 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync/atomic"
-	"syscall"
 	"unsafe"
 
-	"github.com/mdlayher/packet"
-	"golang.org/x/net/bpf"
+	"github.com/tapbond/tapbond/internal/park"
 	"golang.org/x/sys/unix"
 )
 
 // controlPriority is the highest a socket may ask for without more rights.
 const controlPriority = 7
 
+// controlBuffer is the receive buffer's size in bytes: room for some thousand
+// LACPDUs, a tenth of a second of a flood.
+const controlBuffer = 512 << 10
+
 // afControl is a ControlPort over a packet socket.
 type afControl struct {
-	conn  *packet.Conn
-	raw   syscall.RawConn
+	rx    *park.File // unknown to the netpoller: a flood must not wake a thread for each frame
 	index int
 	r     reader
 	hears atomic.Bool
+	in    *cutter // of ReceiveCuts
 
 	// The receiver's scratch.
 	hdr     [1]unix.Mmsghdr
@@ -40,18 +43,22 @@ func OpenControl(ifi *net.Interface, f Filter) (ControlPort, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &afControl{conn: conn, raw: raw, index: ifi.Index}
-	err = withFD(raw, func(fd int) error {
+	defer conn.Close() // and with it the netpoller's interest in the socket
+	c := &afControl{index: ifi.Index}
+	if c.rx, err = park.Dup(raw, "packet"); err != nil {
+		return nil, fmt.Errorf("slave %s: control: %w", ifi.Name, err)
+	}
+	err = withFD(c.rx, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, controlPriority); err != nil {
 			return fmt.Errorf("setsockopt SO_PRIORITY: %w", err)
 		}
-		return nil
+		return setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF", controlBuffer)
 	})
 	if err == nil {
 		err = c.SetFilter(f)
 	}
 	if err != nil {
-		conn.Close()
+		c.rx.Close()
 		return nil, fmt.Errorf("slave %s: control: %w", ifi.Name, err)
 	}
 	h := &c.hdr[0].Hdr
@@ -59,7 +66,7 @@ func OpenControl(ifi *net.Interface, f Filter) (ControlPort, error) {
 	h.Iovlen = 1
 	h.Name = (*byte)(unsafe.Pointer(&c.from))
 	h.Control = &c.control[0]
-	c.r.init(conn, raw, ifi.Index, c.take)
+	c.r.init(c.rx, c.rx, ifi.Index, c.take)
 	return c, nil
 }
 
@@ -67,16 +74,12 @@ func OpenControl(ifi *net.Interface, f Filter) (ControlPort, error) {
 // not among those that each frame of data is shown to; once it is it stays, as
 // the kernel would wait for all processors to take it out.
 func (c *afControl) SetFilter(f Filter) error {
-	raw, err := bpf.Assemble(f.program())
-	if err != nil {
-		return err
-	}
-	if err := cause(c.conn.SetBPF(raw)); err != nil || f.empty() || c.hears.Swap(true) {
+	if err := withFD(c.rx, func(fd int) error { return attach(fd, f.program()) }); err != nil || f.empty() || c.hears.Swap(true) {
 		return err
 	}
 	var all [2]byte
 	binary.BigEndian.PutUint16(all[:], unix.ETH_P_ALL)
-	return withFD(c.raw, func(fd int) error {
+	return withFD(c.rx, func(fd int) error {
 		err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: c.index, Protocol: binary.NativeEndian.Uint16(all[:])})
 		if err != nil {
 			c.hears.Store(false)
@@ -88,7 +91,7 @@ func (c *afControl) SetFilter(f Filter) error {
 
 // Send implements ControlPort.
 func (c *afControl) Send(frame []byte) error {
-	return withFD(c.raw, func(fd int) error {
+	return withFD(c.rx, func(fd int) error {
 		err := unix.Send(fd, frame, unix.MSG_DONTWAIT)
 		if errors.Is(err, unix.ENETDOWN) {
 			// The socket tells once that its interface was down, even if that
@@ -130,14 +133,18 @@ func (c *afControl) Receive(buf []byte) (Received, error) {
 }
 
 // JoinGroup implements ControlPort.
-func (c *afControl) JoinGroup(mac MAC) error { return cause(c.conn.JoinGroup(mac[:])) }
+func (c *afControl) JoinGroup(mac MAC) error { return c.group(unix.PACKET_ADD_MEMBERSHIP, mac) }
 
 // LeaveGroup implements ControlPort.
-func (c *afControl) LeaveGroup(mac MAC) error { return cause(c.conn.LeaveGroup(mac[:])) }
+func (c *afControl) LeaveGroup(mac MAC) error { return c.group(unix.PACKET_DROP_MEMBERSHIP, mac) }
+
+func (c *afControl) group(op int, mac MAC) error {
+	return withFD(c.rx, func(fd int) error { return member(fd, c.index, op, unix.PACKET_MR_MULTICAST, mac) })
+}
 
 // Close implements ControlPort.
 func (c *afControl) Close() error {
-	if err := c.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := c.rx.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return err
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
 )
 
 // Filter says what a ControlPort receives. The zero Filter lets nothing
@@ -148,3 +149,33 @@ func match(at uint32, words []uint32) []bpf.Instruction {
 	}
 	return append(prog, bpf.Jump{Skip: 1}, bpf.RetConstant{Val: accept})
 }
+
+// program is the data socket's filter, nil for none. The kernel has taken the
+// outer tag away.
+func (o Options) program() []bpf.Instruction {
+	if !o.LeaveIP && !o.LeaveLACP {
+		return nil
+	}
+	prog := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}
+	slow := []bpf.Instruction{bpf.RetConstant{Val: accept}}
+	if o.LeaveLACP {
+		slow = []bpf.Instruction{
+			bpf.JumpIf{Cond: bpf.JumpEqual, Val: slowProtocols, SkipFalse: 2},
+			bpf.LoadAbsolute{Off: 14, Size: 1},
+			bpf.JumpIf{Cond: bpf.JumpEqual, Val: subtypeMarker, SkipFalse: 1},
+			bpf.RetConstant{Val: accept},
+		}
+	}
+	if o.LeaveIP {
+		types := []uint32{unix.ETH_P_IP, unix.ETH_P_ARP, unix.ETH_P_IPV6}
+		for i, t := range types {
+			prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: t, SkipTrue: uint8(len(types) - 1 - i + len(slow))})
+		}
+	}
+	return append(append(prog, slow...), bpf.RetConstant{Val: reject})
+}
+
+const (
+	slowProtocols = 0x8809
+	subtypeMarker = 2
+)

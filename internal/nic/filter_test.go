@@ -114,3 +114,39 @@ func TestFilter(t *testing.T) {
 		}
 	}
 }
+
+// The data socket of a port that speaks LACP leaves LACPDUs to the control socket,
+// which hears Markers, too: their place among the data is the data socket's.
+func TestDataFilter(t *testing.T) {
+	frame := func(typ ...byte) []byte { return slices.Concat(make([]byte, 12), typ, make([]byte, 80)) }
+	frames := map[string][]byte{
+		"lacpdu": frame(0x88, 9, 1), "marker": frame(0x88, 9, 2), "oam": frame(0x88, 9, 3), "subtype 0": frame(0x88, 9, 0),
+		"ip": frame(8, 0, 0x45), "arp": frame(8, 6), "ip6": frame(0x86, 0xdd), "lldp": frame(0x88, 0xcc),
+		"inner tag": frame(0x81, 0, 0, 5, 8, 0), "header": frame()[:14], "slow header": append(frame()[:12], 0x88, 9),
+	}
+	for _, c := range []struct {
+		o      Options
+		leaves []string
+	}{
+		{Options{LeaveLACP: true}, []string{"lacpdu", "oam", "subtype 0", "slow header"}},
+		{Options{LeaveIP: true}, []string{"ip", "arp", "ip6"}},
+		{Options{LeaveIP: true, LeaveLACP: true}, []string{"lacpdu", "oam", "subtype 0", "slow header", "ip", "arp", "ip6"}},
+	} {
+		vm, err := bpf.NewVM(c.o.program())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, f := range frames {
+			n, err := vm.Run(f)
+			if left := err != nil || n == 0; left != slices.Contains(c.leaves, name) {
+				t.Errorf("%+v: %s is left: %v, %v", c.o, name, left, err)
+			}
+		}
+		if _, err := bpf.Assemble(c.o.program()); err != nil {
+			t.Error(err)
+		}
+	}
+	if (Options{}).program() != nil {
+		t.Error("a filter for nothing")
+	}
+}

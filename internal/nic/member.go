@@ -21,7 +21,7 @@ func (p *afPort) SetMembership(want Membership) error {
 				if slices.Contains(*have, mac) {
 					continue
 				}
-				if err := p.member(fd, unix.PACKET_ADD_MEMBERSHIP, kind, mac); err != nil {
+				if err := member(fd, p.index, unix.PACKET_ADD_MEMBERSHIP, kind, mac); err != nil {
 					errs = append(errs, err)
 					continue
 				}
@@ -31,7 +31,7 @@ func (p *afPort) SetMembership(want Membership) error {
 				if slices.Contains(want, mac) {
 					return false
 				}
-				err := p.member(fd, unix.PACKET_DROP_MEMBERSHIP, kind, mac)
+				err := member(fd, p.index, unix.PACKET_DROP_MEMBERSHIP, kind, mac)
 				errs = append(errs, err)
 				return err == nil
 			})
@@ -44,7 +44,7 @@ func (p *afPort) SetMembership(want Membership) error {
 			if !want {
 				op = unix.PACKET_DROP_MEMBERSHIP
 			}
-			if err := p.member(fd, op, kind, MAC{}); err != nil {
+			if err := member(fd, p.index, op, kind, MAC{}); err != nil {
 				errs = append(errs, err)
 				return
 			}
@@ -62,8 +62,9 @@ func (p *afPort) SetMembership(want Membership) error {
 	return nil
 }
 
-func (p *afPort) member(fd, op int, kind uint16, mac MAC) error {
-	m := unix.PacketMreq{Ifindex: int32(p.index), Type: kind}
+// member gives a socket a membership, or takes it away.
+func member(fd, index, op int, kind uint16, mac MAC) error {
+	m := unix.PacketMreq{Ifindex: int32(index), Type: kind}
 	if mac != (MAC{}) {
 		m.Alen = uint16(copy(m.Address[:], mac[:]))
 	}

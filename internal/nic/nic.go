@@ -72,6 +72,18 @@ type Received struct {
 	Type uint8
 }
 
+// CutLen is how much of a frame a Cut has room for.
+const CutLen = 144
+
+// Cut is the beginning of a frame; N is no more than what of it is there.
+type Cut struct {
+	Received
+	Data [CutLen]byte
+}
+
+// Bytes is what of the frame is there.
+func (c *Cut) Bytes() []byte { return c.Data[:c.N] }
+
 // ControlPort is the control socket of one slave: few frames, and none of
 // them lost because of data. One goroutine receives; Send and the rest may be
 // called by any number.
@@ -83,6 +95,9 @@ type ControlPort interface {
 	// buf. A frame longer than buf is dropped. The error is os.ErrClosed after
 	// Close or ErrGone; both are final.
 	Receive(buf []byte) (Received, error)
+	// ReceiveCuts waits for a frame likewise, takes all that are there besides, and
+	// cuts them to the first CutLen bytes. It returns how many it put into cuts.
+	ReceiveCuts(cuts []Cut) (int, error)
 	// SetFilter replaces the filter. Frames queued under the old one may
 	// still be received.
 	SetFilter(f Filter) error

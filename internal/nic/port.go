@@ -21,6 +21,9 @@ type Options struct {
 	// LeaveIP: IP and ARP are not received, be they in a VLAN; somebody else sees
 	// to them.
 	LeaveIP bool
+	// LeaveLACP: LACPDUs are not received. Of Slow Protocols only Markers are, whose
+	// place among the data matters.
+	LeaveLACP bool
 	// RcvBuf and SndBuf are the socket buffers in octets, 0 for 4 MB: room for
 	// some sixty super-frames. More would only be delay under overload.
 	RcvBuf, SndBuf int
@@ -84,8 +87,8 @@ func (p *afPort) configure(o Options) error {
 		if err := setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF", o.RcvBuf); err != nil {
 			return err
 		}
-		if o.LeaveIP {
-			return acceptButIP(fd)
+		if prog := o.program(); prog != nil {
+			return attach(fd, prog)
 		}
 		return acceptAll(fd)
 	})

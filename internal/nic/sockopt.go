@@ -87,17 +87,9 @@ func acceptAll(fd int) error {
 	return nil
 }
 
-// acceptButIP replaces that filter by one that lets pass what isn't IP or ARP, with the
-// outer VLAN tag taken away as the kernel has done by then.
-func acceptButIP(fd int) error {
-	prog, err := bpf.Assemble([]bpf.Instruction{
-		bpf.LoadAbsolute{Off: 12, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_IP, SkipTrue: 3},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_ARP, SkipTrue: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_IPV6, SkipTrue: 1},
-		bpf.RetConstant{Val: accept},
-		bpf.RetConstant{Val: reject},
-	})
+// attach replaces that filter.
+func attach(fd int, program []bpf.Instruction) error {
+	prog, err := bpf.Assemble(program)
 	if err != nil {
 		return err
 	}
