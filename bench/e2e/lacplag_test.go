@@ -382,6 +382,19 @@ func TestLACPFallback(t *testing.T) {
 	}
 	g.ports[0].Change(func(s *partner.Script) { s.Actor.State |= partner.Sync })
 	g.carries(0, at, 4*time.Second)
+
+	// LACP that must be dropped is neither a partner nor silence.
+	g.ports[0].Change(func(s *partner.Script) { s.Tamper = func(f partner.Frame) partner.Frame { return f.Tagged(5) } })
+	g.whys(0, "illegal", 5*time.Second)
+	g.come("LACP in a VLAN on the other one", 8*time.Second, 1)
+	said, err := g.tapbond("explain", "slave", "eth0")
+	g.must(err)
+	for _, want := range []string{"illegal", "in a VLAN", "(tagged)", "lacp_fallback"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("explain has no %q:\n%s", want, said)
+		}
+	}
+	g.said("LACP is spoken here, but all of it is dropped")
 }
 
 // The carrier waits for min_links ports that are ready, and with lacp_strict

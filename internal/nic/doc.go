@@ -6,6 +6,7 @@
 //	recv.go        batches from the wire, VLAN tags put back
 //	send.go        batches to the wire
 //	control.go     the socket for our own protocols' frames
+//	cuts.go        the beginnings of many frames at once
 //	filter.go      what that socket hears
 //	member.go      what the NIC shall receive beside its own address
 //	isolate.go     keeping the host's stack off the slave
