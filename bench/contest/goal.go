@@ -131,6 +131,9 @@ func (r *Result) Scores() []Score {
 		s := Score{Goal: g, Verdict: NotMeasured}
 		if s.Measured = r.measure(g); s.Measured.N > 0 {
 			s.Verdict = g.judge(s.Measured.Median)
+			if r.disturbed(g) {
+				s.Verdict = NotJudged
+			}
 		}
 		out = append(out, s)
 	}

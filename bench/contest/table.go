@@ -33,6 +33,7 @@ func (r *Result) WriteTable(w io.Writer) error {
 	if err := r.writeScores(w); err != nil {
 		return err
 	}
+	r.writeBusy(w)
 	r.writeRemarks(w)
 	_, err := fmt.Fprintln(w)
 	return err

@@ -156,11 +156,11 @@ func TestAnswers(t *testing.T) {
 		{"enslave bond0 eth9", "bond0: (slave eth9): interface does not exist"},
 		{"enslave bond0 bond0", "bond0: (slave bond0): Cannot enslave bond to itself."},
 		{"release bond0 lo", "bond0: (slave lo): interface not a slave of this bond"},
-		{"release bond7 eth0", "bond bond7 does not exist"},
-		{"set bond0 miimon abc", "bond0: option miimon: invalid value (abc)"},
+		{"release bond7 eth0", "bond bond7 does not exist; there is bond0"},
+		{"set bond0 miimon abc", "bond0: option miimon: invalid value (abc); it takes 0 to 2147483647 ms (tapbond options miimon)"},
 		{"set bond0 mode balance-rr", "bond0: option mode: unable to set because the bond device has slaves"},
 		{"set bond0 packets_per_slave 2", "bond0: option packets_per_slave: mode dependency failed, not supported in mode active-backup(1)"},
-		{"set bond0 num_grat_arp 7 miimon abc", "bond0: option miimon: invalid value (abc)"},
+		{"set bond0 num_grat_arp 7 miimon abc", "bond0: option miimon: invalid value (abc); it takes 0 to 2147483647 ms (tapbond options miimon)"},
 		{"run bond1", "another tapbond serves this network namespace; make the bond there: tapbond ip link add bond1 type bond"},
 	} {
 		out, err := b.tapbond(strings.Fields(tt.args)...)
@@ -181,7 +181,7 @@ func TestRunRefuses(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
 		{"run bond0 mode active-backup slaves eth0", "bond0: (slave eth0): Device can not be enslaved while up"},
 		{"run eth0", "eth0: file exists"},
-		{"run bond0 mode 7", "bond0: option mode: invalid value (7)"},
+		{"run bond0 mode 7", "bond0: option mode: invalid value (7); it takes balance-rr, active-backup, balance-xor, broadcast, 802.3ad, balance-tlb, balance-alb (tapbond options mode)"},
 		{"run a-name-much-too-long", "tap: invalid interface name (a-name-much-too-long): invalid argument"},
 		{"show bond0", "bond bond0 does not exist: no bonds in this network namespace; make it: tapbond ip link add bond0 type bond"},
 	} {

@@ -37,6 +37,9 @@ func parseWords(scope Scope, slave string, words []string) ([]Assign, []string, 
 		o, name := lookup(word)
 		last := i+1 == len(words)
 		switch {
+		case o == nil && strings.Contains(word, "="):
+			name, value, _ := strings.Cut(word, "=")
+			return nil, nil, fmt.Errorf("option %s: name and value are two words: %s %s", word, name, value)
 		case o == nil || o.ID == Slaves:
 			return nil, nil, fmt.Errorf("option %s: %s", word, unknown(word))
 		case o.Scope != scope && scope == ScopeBond:

@@ -30,7 +30,7 @@ openvswitch-switch, dpdk-dev, the kernel's bonding driver.`,
   tapbond bench --all --only small --html modes.html
   tapbond bench --compare run.json
   tapbond bench --show run1.json,run2.json --calm --html run.html`,
-		Args: cobra.NoArgs,
+		Args: words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
@@ -72,8 +72,8 @@ type benchOptions struct {
 var quickWorks = []string{"rtt-idle", "tcp1-out", "tcp1-in", "small-out", "small-in"}
 
 func (o *benchOptions) run(cmd *cobra.Command) error {
-	if o.rounds < 1 || o.slice < 100*time.Millisecond {
-		return fmt.Errorf("bench: want 1 round or more, of 100ms or more")
+	if err := o.check(); err != nil {
+		return err
 	}
 	if o.quick {
 		o.rounds, o.slice, o.builtIn = 3, 500*time.Millisecond, true
@@ -97,7 +97,11 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 			}
 			runs = append(runs, r)
 		}
-		return o.tell(cmd.OutOrStdout(), contest.Merge(runs), old)
+		merged := contest.Merge(runs)
+		if err := merged.Nothing(); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(o.show, ", "), err)
+		}
+		return o.tell(cmd.OutOrStdout(), merged, old)
 	}
 	dir, err := os.MkdirTemp("", "tapbond-bench-")
 	if err != nil {
@@ -117,10 +121,26 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		Progress: func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), what) },
 	})
 	if len(res.Samples) == 0 {
-		return err
+		return errors.Join(err, res.Nothing())
 	}
 	// What was measured before an interruption is told too.
 	return errors.Join(err, o.tell(cmd.OutOrStdout(), res, old))
+}
+
+// check judges the flags.
+func (o *benchOptions) check() error {
+	switch {
+	case o.rounds < 1:
+		return fmt.Errorf("bench: --rounds: %d is too few; it takes 1 or more; for example: tapbond bench --rounds 3", o.rounds)
+	case o.slice < 100*time.Millisecond:
+		return fmt.Errorf("bench: --slice: %v is too short; it takes 100ms or more; for example: tapbond bench --slice 1s", o.slice)
+	case o.patience < 0:
+		return fmt.Errorf("bench: --patience: %d is no number of times; it takes 0 or more; for example: tapbond bench --patience 3", o.patience)
+	}
+	if err := contest.UnknownWork(o.only); err != nil {
+		return fmt.Errorf("bench: --only: %w; for example: tapbond bench --only tcp,small", err)
+	}
+	return nil
 }
 
 // tell writes what is asked for about a result.
@@ -131,6 +151,9 @@ func (o *benchOptions) tell(stdout io.Writer, res, old *contest.Result) error {
 	}
 	if err := o.save(stdout, res, calm); err != nil || o.json == "-" {
 		return err
+	}
+	if len(calm.Samples) == 0 && len(res.Samples) > 0 {
+		return fmt.Errorf("bench: --calm: the machine was busy during all %d measurements (%.2f processors in the median); run it again when it is idle", len(res.Samples), res.During().Median)
 	}
 	res = calm
 	if err := res.WriteTable(stdout); err != nil || old == nil {
@@ -215,9 +238,10 @@ func writeFile(path string, write func(io.Writer) error) error {
 // time can be told from the harness's.
 func naiveLoopCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "naive-loop TAP SLAVE...",
-		Short: "one frame at a time between a TAP and slaves, for comparison",
-		Args:  cobra.MinimumNArgs(2),
+		Use:     "naive-loop TAP SLAVE...",
+		Short:   "one frame at a time between a TAP and slaves, for comparison",
+		Example: "  tapbond bench naive-loop tap0 eth0 eth1",
+		Args:    words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return naive.Run(cmd.Context(), args[0], args[1:], func() { fmt.Fprintln(cmd.OutOrStdout(), "ready") })
 		},

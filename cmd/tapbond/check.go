@@ -24,10 +24,10 @@ func checkCmd() *cobra.Command {
 failed or its daemon does not answer, and 3 if there is no such bond or it can't be
 read. Without BOND all bonds of this network namespace count; the worst decides.
 For probes of containers, and for Nagios, Icinga and the like as a plugin.`,
-		Example: `  tapbond check bond0 || logger "bond0 needs a look"`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return exitStatus{checkNothing, fmt.Errorf("check takes one bond or none, not %q; try: tapbond check %s", args, args[0])}
+		Example: "  tapbond check bond0",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := words(0, 1)(cmd, args); err != nil {
+				return exitStatus{checkNothing, err}
 			}
 			return nil
 		},

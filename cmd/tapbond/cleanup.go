@@ -19,7 +19,7 @@ func cleanupCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "cleanup",
 		Short: "undo what a killed daemon left: slaves and host as they were before the bonds",
-		Args:  cobra.NoArgs,
+		Args:  words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := privileged(); err != nil {
 				return err

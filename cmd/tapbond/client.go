@@ -18,29 +18,32 @@ func setCmd() *cobra.Command {
 		Use:     "set BOND OPTION VALUE...",
 		Short:   "change options of a running bond, all of them or none",
 		Example: `  tapbond set bond0 active_slave eth1`,
-		Args:    cobra.MinimumNArgs(3),
+		Args:    words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, rest, err := option.ParseWords(args[1:])
-			if err != nil {
-				return err
-			}
-			if len(rest) > 0 {
-				return fmt.Errorf("%q is not an option", rest[0])
+			switch {
+			case err != nil:
+				return wrongWords(cmd, args, err)
+			case len(rest) > 0:
+				return fmt.Errorf("set: %q is no option to set; add and take slaves: tapbond enslave %s IFACE, tapbond release %s IFACE", rest[0], args[0], args[0])
+			case len(args) == 2 && opts[0].Value == "" && opts[0].Option != "active_slave":
+				return fmt.Errorf("set: option %s: value missing; to clear the list: tapbond set %s %s ''", args[1], args[0], args[1])
 			}
 			c, err := daemon.Connect(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return c.Set(cmd.Context(), args[0], opts)
+			return ofBond(args[0], withAccepted(c.Set(cmd.Context(), args[0], opts)))
 		},
 	}
 }
 
 func enslaveCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "enslave BOND IFACE...",
-		Short: "make interfaces slaves of a running bond",
-		Args:  cobra.MinimumNArgs(2),
+		Use:     "enslave BOND IFACE...",
+		Short:   "make interfaces slaves of a running bond",
+		Example: "  tapbond enslave bond0 eth0 eth1",
+		Args:    words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return eachSlave(cmd.Context(), args, func(c *control.Client, slave string) error {
 				return c.Enslave(cmd.Context(), args[0], slave)
@@ -51,9 +54,10 @@ func enslaveCmd() *cobra.Command {
 
 func releaseCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "release BOND IFACE...",
-		Short: "take slaves out of a running bond",
-		Args:  cobra.MinimumNArgs(2),
+		Use:     "release BOND IFACE...",
+		Short:   "take slaves out of a running bond",
+		Example: "  tapbond release bond0 eth1",
+		Args:    words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return eachSlave(cmd.Context(), args, func(c *control.Client, slave string) error {
 				return c.Release(cmd.Context(), args[0], slave)
@@ -69,7 +73,7 @@ func eachSlave(ctx context.Context, args []string, do func(*control.Client, stri
 	}
 	for _, slave := range args[1:] {
 		if err := do(c, slave); err != nil {
-			return err
+			return ofBond(args[0], err)
 		}
 	}
 	return nil
@@ -77,15 +81,16 @@ func eachSlave(ctx context.Context, args []string, do func(*control.Client, stri
 
 func deleteCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "delete BOND",
-		Short: "release a running bond's slaves and remove it",
-		Args:  cobra.ExactArgs(1),
+		Use:     "delete BOND",
+		Short:   "release a running bond's slaves and remove it",
+		Example: "  tapbond delete bond0",
+		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := daemon.Connect(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return c.Delete(cmd.Context(), args[0])
+			return ofBond(args[0], c.Delete(cmd.Context(), args[0]))
 		},
 	}
 }
@@ -95,7 +100,7 @@ func eventsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "print what has changed and why, or what changes",
-		Args:  cobra.NoArgs,
+		Args:  words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := daemon.Connect(cmd.Context())
 			if err != nil {

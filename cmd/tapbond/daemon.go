@@ -31,7 +31,7 @@ are undone, unless a service manager runs the daemon or it was told --keep.
 
 Bonds begin with the "options bonding …" of modprobe.d, as read at the start, until
 "tapbond modprobe bonding …" gives others.`,
-		Args: cobra.NoArgs,
+		Args: words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Keep = o.Keep || daemon.Supervised() && !o.Transient
 			var err error

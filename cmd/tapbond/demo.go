@@ -22,10 +22,10 @@ func labDemoCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "build the network, run traffic, cut a link, show what was lost, take it down",
-		Args:  cobra.NoArgs,
+		Args:  words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.slaves < 2 {
-				return errors.New("a failover takes two slaves")
+				return fmt.Errorf("--slaves: a failover takes 2 or more, not %d", o.slaves)
 			}
 			d := demo{labOptions: o, out: cmd.OutOrStdout()}
 			if d.lab, err = o.build(cmd.Context(), labName+"-demo"); err != nil {

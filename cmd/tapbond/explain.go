@@ -12,21 +12,24 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/tapbond/tapbond/bond"
-	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/explain"
 	"github.com/tapbond/tapbond/internal/link"
 )
 
 func explainCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "explain", Short: "say why a slave carries traffic, and which slave a flow takes"}
+	cmd := &cobra.Command{
+		Use: "explain", Short: "say why a slave carries traffic, and which slave a flow takes",
+		Annotations: map[string]string{guessKey: "slave"},
+	}
 	var asJSON bool
 	var on string
 	cmd.PersistentFlags().BoolVarP(&asJSON, "json", "j", false, "as JSON")
 	slave := &cobra.Command{
-		Use:   "slave IFACE",
-		Short: "why a slave does or doesn't carry traffic",
-		Args:  cobra.ExactArgs(1),
+		Use:     "slave IFACE",
+		Short:   "why a slave does or doesn't carry traffic",
+		Example: "  tapbond explain slave eth0",
+		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			bonds, err := bondStates(cmd)
 			if err != nil {
@@ -34,7 +37,7 @@ func explainCmd() *cobra.Command {
 			}
 			e, ok := explain.OfSlave(bonds, link.OwnName(args[0]), time.Now())
 			if !ok {
-				return fmt.Errorf("%s is no slave of a bond of this network namespace", args[0])
+				return fmt.Errorf("%s is no slave of a bond of this network namespace; %s", args[0], members(bonds))
 			}
 			return print(cmd.OutOrStdout(), asJSON, e, e.Write)
 		},
@@ -44,11 +47,11 @@ func explainCmd() *cobra.Command {
 		Short: "which slave a flow takes: fields, hash, slave, with every policy",
 		Example: `  tapbond explain flow tcp 10.0.0.1:4000 10.0.0.2:80
   tapbond explain flow udp '[2001:db8::1]:53' '[2001:db8::2]:4000' vlan 7 --bond bond1`,
-		Args: cobra.MinimumNArgs(3),
+		Args: words(3, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := explain.ParseFlow(args)
 			if err != nil {
-				return err
+				return wrongWords(cmd, args, err)
 			}
 			st, err := onlyBond(cmd, on)
 			if err != nil {
@@ -80,11 +83,8 @@ func print(w io.Writer, asJSON bool, v any, text func(io.Writer)) error {
 }
 
 func bondStates(cmd *cobra.Command) ([]bond.State, error) {
-	c, err := daemon.Connect(cmd.Context())
-	if err != nil {
-		return nil, err
-	}
-	return c.Bonds(cmd.Context())
+	_, all, err := states(cmd.Context(), "")
+	return all, err
 }
 
 // onlyBond is the bond of that name, or the only one there is.
@@ -103,11 +103,11 @@ func onlyBond(cmd *cobra.Command, name string) (*bond.State, error) {
 	}
 	switch {
 	case name != "":
-		return nil, fmt.Errorf("bond %s does not exist", name)
+		return nil, fmt.Errorf("bond %s does not exist; %s", name, members(bonds))
 	case len(bonds) == 0:
-		return nil, errors.New("there is no bond")
+		return nil, errors.New(members(bonds))
 	}
-	return nil, errors.New("there are several bonds: name one with --bond")
+	return nil, fmt.Errorf("there are several bonds; name one: --bond %s (%s)", bonds[0].Name, members(bonds))
 }
 
 // neighbour is the hardware address that a packet to addr is sent to, as the

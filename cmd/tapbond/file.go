@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,8 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
-	"github.com/tapbond/tapbond/internal/control"
-	"github.com/tapbond/tapbond/internal/daemon"
 	"github.com/tapbond/tapbond/internal/kernel/sysfs"
 )
 
@@ -20,18 +19,17 @@ func fileCmd() *cobra.Command {
 		Short: "print what /sys/class/net/BOND/bonding/NAME or /sys/class/net/SLAVE/bonding_slave/NAME would read; without NAME, all of them",
 		Example: `  tapbond file bond0 active_slave
   tapbond file eth0`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: words(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := daemon.Connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			f, err := filesOf(cmd.Context(), c, args[0])
+			f, err := filesOf(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			if len(args) == 2 {
 				text, err := f.read(args[1])
+				if errors.Is(err, unix.ENOENT) {
+					return fmt.Errorf("%w; %s has %s", err, args[0], strings.Join(f.names, ", "))
+				}
 				if err != nil {
 					return err
 				}
@@ -57,12 +55,14 @@ type files struct {
 }
 
 // filesOf returns the files of a bond or, if the link is one, of a slave.
-func filesOf(ctx context.Context, c *control.Client, link string) (files, error) {
-	bonds, err := c.Bonds(ctx)
+func filesOf(ctx context.Context, link string) (files, error) {
+	c, bonds, err := states(ctx, "")
 	if err != nil {
 		return files{}, err
 	}
+	is := false
 	for i := range bonds {
+		is = is || bonds[i].Name == link
 		for j := range bonds[i].Slaves {
 			if s := &bonds[i].Slaves[j]; s.Name == link {
 				return files{sysfs.SlaveFiles(), func(name string) (string, error) {
@@ -73,6 +73,9 @@ func filesOf(ctx context.Context, c *control.Client, link string) (files, error)
 				}}, nil
 			}
 		}
+	}
+	if !is {
+		return files{}, fmt.Errorf("%s is neither a bond nor a slave; %s", link, members(bonds))
 	}
 	f := files{read: func(name string) (string, error) { return c.ReadFile(ctx, link, name) }}
 	for _, o := range option.Files() {

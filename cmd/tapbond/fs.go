@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,13 +37,13 @@ With --snapshot the same is written to DIR as plain files, which needs no FUSE.`
   prometheus-node-exporter --path.sysfs=/run/tapbond-fs/sys`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if snapshot != "" {
-				return cobra.NoArgs(cmd, args)
+				return words(0, 0)(cmd, args)
 			}
-			return cobra.ExactArgs(1)(cmd, args)
+			return words(1, 1)(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if every != 0 && (snapshot == "" || every < 0) {
-				return errors.New("--every says how often a snapshot is written")
+				return fmt.Errorf("fs: --every %v: want a time of more than 0, beside --snapshot; for example: tapbond fs --snapshot /tmp/bonds --every 5s", every)
 			}
 			t, err := newTree()
 			if err != nil {

@@ -126,7 +126,7 @@ func ifupName(args []string) (name string, boot bool, err error) {
 		args, boot = args[:1], true
 	}
 	if len(args) != 1 || args[0] == "" {
-		return "", false, errors.New("one interface is brought up or down at a time: ifup BOND|SLAVE")
+		return "", false, fmt.Errorf("one interface is brought up or down at a time, not %q; for example: tapbond ifup bond0, tapbond ifdown bond0", strings.Join(args, " "))
 	}
 	return strings.TrimPrefix(filepath.Base(args[0]), "ifcfg-"), boot, nil
 }
@@ -173,8 +173,7 @@ func foreign(cmd *cobra.Command, args []string) bool {
 
 // runIfup is the program called ifup or ifdown.
 func runIfup(ctx context.Context, name string, args []string) error {
-	root := rootCmd()
-	cmd, _, err := root.Find([]string{name})
+	cmd, _, err := rootCmd().Find([]string{name})
 	if err != nil {
 		return err
 	}
@@ -183,7 +182,5 @@ func runIfup(ctx context.Context, name string, args []string) error {
 			return become(path, args)
 		}
 	}
-	root = rootCmd() // one whose flags nobody has set
-	root.SetArgs(append([]string{name}, args...))
-	return root.ExecuteContext(ctx)
+	return execute(ctx, append([]string{name}, args...)) // with flags that nobody has set
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapbond/tapbond/bench/lab"
+	"github.com/tapbond/tapbond/bond/option"
 )
 
 // labName is the lab of `lab up`; there is one at a time.
@@ -43,6 +45,9 @@ func (o *labOptions) flags(cmd *cobra.Command) {
 
 // build makes the network.
 func (o *labOptions) build(ctx context.Context, name string) (*lab.Lab, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	return lab.Build(ctx, lab.Topology{Name: name, Slaves: o.slaves, Wire: true, PeerOffloads: true})
 }
 
@@ -55,15 +60,29 @@ func (o *labOptions) runArgs() []string {
 	return args
 }
 
+// check judges the flags, before anything is built.
+func (o *labOptions) check() error {
+	mode := option.ByName("mode")
+	known := slices.ContainsFunc(mode.Values, func(v option.Value) bool { return v.Name == o.mode || fmt.Sprint(v.N) == o.mode })
+	if !known {
+		return fmt.Errorf("--mode: %q is no mode; it takes %s", o.mode, mode.Accepts())
+	}
+	if o.slaves < 1 || o.slaves > lab.MaxSlaves {
+		return fmt.Errorf("--slaves: %d links are not possible; it takes 1 to %d", o.slaves, lab.MaxSlaves)
+	}
+	return nil
+}
+
 // labReady bounds how long a bond may take to come up.
 const labReady = 10 * time.Second
 
 func labUpCmd() *cobra.Command {
 	var o labOptions
 	cmd := &cobra.Command{
-		Use:   "up",
-		Short: "build the network with a bond in host A and leave it standing",
-		Args:  cobra.NoArgs,
+		Use:        "up",
+		Short:      "build the network with a bond in host A and leave it standing",
+		SuggestFor: []string{"start", "begin", "create", "build"},
+		Args:       words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := o.build(cmd.Context(), labName)
 			if err != nil {
@@ -150,9 +169,10 @@ The bond's log is in %[6]s
 
 func labDownCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "down",
-		Short: "take the network and its bond away",
-		Args:  cobra.NoArgs,
+		Use:        "down",
+		Short:      "take the network and its bond away",
+		SuggestFor: []string{"stop", "end", "delete", "remove"},
+		Args:       words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return lab.Remove(cmd.Context(), labName)
 		},
@@ -165,18 +185,19 @@ func labCutCmd(use string, up bool) *cobra.Command {
 		short = "give link N its carrier back"
 	}
 	return &cobra.Command{
-		Use:   use + " N",
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use:     use + " N",
+		Example: "  tapbond lab " + use + " 0",
+		Short:   short,
+		Args:    words(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := lab.Open(labName)
 			if err != nil {
-				return err
+				return fmt.Errorf("%w; build it first: tapbond lab up", err)
 			}
 			defer l.Close()
 			var n int
 			if _, err := fmt.Sscanf(args[0]+"\n", "%d\n", &n); err != nil || n < 0 || n >= len(l.Links()) {
-				return fmt.Errorf("no link %q: the lab has links 0 to %d", args[0], len(l.Links())-1)
+				return fmt.Errorf("no link %q: the lab has links 0 to %d; for example: %s", args[0], len(l.Links())-1, exampleOf(cmd))
 			}
 			_, err = l.Link(n).Carrier(up)
 			return err

@@ -25,7 +25,8 @@ the installed commands.
 
 Links that are there are made anew; a file that is no link is left alone, and
 refused. To undo it, remove the folder.`,
-		Args: cobra.ExactArgs(1),
+		Example: "  tapbond links /usr/local/lib/tapbond",
+		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			self, err := os.Executable()
 			if err != nil {

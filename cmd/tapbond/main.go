@@ -22,12 +22,13 @@ func main() {
 	if be, ok := calledAs(); ok {
 		os.Exit(be(ctx, os.Args[1:]))
 	}
-	os.Exit(ended(rootCmd().ExecuteContext(ctx)))
+	os.Exit(ended(execute(ctx, os.Args[1:])))
 }
 
 func rootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tapbond",
+		Example:       "  tapbond show",
 		Short:         "link aggregation in userspace, in place of the bonding module",
 		Version:       version,
 		SilenceUsage:  true,
@@ -36,5 +37,6 @@ func rootCmd() *cobra.Command {
 	root.AddCommand(runCmd(), daemonCmd(), cleanupCmd(), showCmd(), checkCmd(), setCmd(), enslaveCmd(), releaseCmd(), deleteCmd(), eventsCmd(), ipCmd(), ifenslaveCmd(), linksCmd(), explainCmd(), procCmd(), fileCmd(), fsCmd(), optionsCmd(), labCmd(), benchCmd())
 	root.AddCommand(upCmd(), downCmd(), restartCmd(), reloadCmd(), ifupCmd(), ifdownCmd())
 	root.AddCommand(moduleCmds()...)
+	strict(root)
 	return root
 }

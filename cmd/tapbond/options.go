@@ -14,9 +14,10 @@ import (
 
 func optionsCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "options [NAME]",
-		Short: "list the options of bonds and slaves, or describe one",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "options [NAME]",
+		Short:   "list the options of bonds and slaves, or describe one",
+		Example: "  tapbond options miimon",
+		Args:    words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				listOptions(cmd.OutOrStdout())
@@ -25,7 +26,7 @@ func optionsCmd() *cobra.Command {
 			o := option.ByName(args[0])
 			if o == nil {
 				_, _, err := option.ParseWords([]string{args[0], ""}) // knows what was meant
-				return err
+				return fmt.Errorf("%w; tapbond options lists all", err)
 			}
 			describeOption(cmd.OutOrStdout(), o)
 			return nil

@@ -12,9 +12,10 @@ import (
 
 func procCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "proc BOND",
-		Short: "print what /proc/net/bonding/BOND would read",
-		Args:  cobra.ExactArgs(1),
+		Use:     "proc BOND",
+		Short:   "print what /proc/net/bonding/BOND would read",
+		Example: "  tapbond proc bond0",
+		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := daemon.Connect(cmd.Context())
 			if err != nil {
@@ -22,7 +23,7 @@ func procCmd() *cobra.Command {
 			}
 			st, err := c.Bond(cmd.Context(), args[0])
 			if err != nil {
-				return err
+				return ofBond(args[0], err)
 			}
 			var uts unix.Utsname
 			if err := unix.Uname(&uts); err != nil {

@@ -29,15 +29,15 @@ lives until the command is interrupted; then its slaves are left as they were
 found, but down. If an earlier run was killed, its bond is taken over.`,
 		Example: `  tapbond run bond0 mode active-backup miimon 100 slaves eth0 eth1
   tapbond run bond0 mode balance-xor xmit_hash_policy layer3+4 offload off slaves eth0 eth1`,
-		Args:                  cobra.MinimumNArgs(1),
+		Args:                  words(1, -1),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := runner{name: args[0], down: down, out: cmd.OutOrStdout()}
 			var err error
 			if r.options, r.slaves, err = runWords(args[1:]); err != nil {
-				return err
+				return wrongWords(cmd, args, err)
 			}
-			err = serve(cmd.Context(), daemon.Options{Keep: keep, Setup: r.setup}, &logs)
+			err = withAccepted(serve(cmd.Context(), daemon.Options{Keep: keep, Setup: r.setup}, &logs))
 			var elsewhere *control.BusyError
 			if errors.Is(err, control.ErrBusy) && !isHung(err) && !errors.As(err, &elsewhere) {
 				err = fmt.Errorf("%w; make the bond there: tapbond ip link add %s type bond", err, r.name)
@@ -58,7 +58,7 @@ func runWords(words []string) (opts []option.Assign, slaves []string, err error)
 		return opts, nil, err
 	}
 	if rest[0] != "slaves" {
-		return nil, nil, fmt.Errorf("%q is not an option", rest[0])
+		return nil, nil, fmt.Errorf("%q is no option (tapbond options lists them); slaves follow the word slaves", rest[0])
 	}
 	return opts, rest[1:], nil
 }

@@ -25,9 +25,10 @@ import (
 func showCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "show [BOND]",
-		Short: "show the bonds of this network namespace: healthy? what carries traffic? since when and why?",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "show [BOND]",
+		Short:   "show the bonds of this network namespace: healthy? what carries traffic? since when and why?",
+		Example: "  tapbond show bond0",
+		Args:    words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := strings.Join(args, "")
 			c, states, err := states(cmd.Context(), name)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/control"
@@ -30,7 +29,7 @@ func states(ctx context.Context, name string) (c *control.Client, out []bond.Sta
 	case name == "":
 		return c, []bond.State{}, nil
 	}
-	return c, nil, fmt.Errorf("bond %s does not exist: %w; make it: tapbond ip link add %s type bond", name, err, name)
+	return c, nil, ofBond(name, err)
 }
 
 func ask(ctx context.Context, c *control.Client, name string) ([]bond.State, error) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -97,11 +98,29 @@ func (s *Server) withBond(h func(http.ResponseWriter, *http.Request, *bond.Bond)
 		name := r.PathValue("bond")
 		b := s.engine.Find(name)
 		if b == nil {
-			answer(w, nil, &Error{Message: "bond " + name + " does not exist", Errno: unix.ENODEV})
+			answer(w, nil, &Error{Message: "bond " + name + " does not exist" + s.others(), Errno: unix.ENODEV})
 			return
 		}
 		h(w, r, b)
 	}
+}
+
+// othersShown is how many bonds an answer about a wrong name lists.
+const othersShown = 8
+
+// others lists the bonds there are, for an answer about a name that is none.
+func (s *Server) others() string {
+	var names []string
+	for _, b := range s.engine.Bonds() {
+		names = append(names, b.Name())
+	}
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > othersShown:
+		names = append(names[:othersShown], "...")
+	}
+	return "; there is " + strings.Join(names, ", ")
 }
 
 // events streams one JSON object a line: the events after number since (by

@@ -37,16 +37,17 @@ func TestParseFlow(t *testing.T) {
 	bad := map[string]string{
 		"":                                  "want PROTOCOL",
 		"tcp 10.0.0.1:1":                    "want PROTOCOL",
-		"tpc 10.0.0.1:1 10.0.0.2:2":         "protocol tpc",
-		"256 10.0.0.1 10.0.0.2":             "protocol 256",
+		"tpc 10.0.0.1:1 10.0.0.2:2":         `protocol "tpc": want esp, gre`,
+		"256 10.0.0.1 10.0.0.2":             `protocol "256"`,
 		"tcp 10.0.0.1 10.0.0.2:2":           "port missing",
-		"icmp 10.0.0.1:1 10.0.0.2":          "want ADDRESS",
+		"icmp 10.0.0.1:1 10.0.0.2":          "want an address without a port",
 		"tcp ten:1 10.0.0.2:2":              "want ADDRESS",
 		"tcp 10.0.0.1:1 [::1]:2":            "different families",
 		"tcp 10.0.0.1:1 10.0.0.2:2 vlan 0":  "vlan 0",
 		"tcp 10.0.0.1:1 10.0.0.2:2 vlan":    "value missing",
-		"tcp 10.0.0.1:1 10.0.0.2:2 dst 1":   `"dst" is unknown`,
+		"tcp 10.0.0.1:1 10.0.0.2:2 dst 1":   `"dst": after the destination come vlan N, src-mac M or dst-mac M`,
 		"tcp 10.0.0.1:1 10.0.0.2:2 src-mac": "value missing",
+		"tcp 10.0.0.1:1 10.0.0.2:2 bond0":   "a bond is named by --bond bond0",
 	}
 	for words, want := range bad {
 		if _, err := ParseFlow(strings.Fields(words)); err == nil || !strings.Contains(err.Error(), want) {

@@ -6,8 +6,10 @@ package explain
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,14 +34,14 @@ const hasPorts = "tcp udp sctp" // by name
 func ParseFlow(words []string) (Flow, error) {
 	var f Flow
 	if len(words) < 3 {
-		return f, fmt.Errorf("want PROTOCOL SOURCE DESTINATION, as in: tcp 10.0.0.1:4000 10.0.0.2:80")
+		return f, fmt.Errorf("%q is no flow: want PROTOCOL SOURCE DESTINATION", strings.Join(words, " "))
 	}
 	proto, ok := protocols[words[0]]
 	if n, err := strconv.ParseUint(words[0], 10, 8); !ok && err == nil {
 		proto, ok = uint8(n), true
 	}
 	if !ok {
-		return f, fmt.Errorf("protocol %s: unknown name (a number will do)", words[0])
+		return f, fmt.Errorf("protocol %q: want %s, or a number to 255", words[0], strings.Join(slices.Sorted(maps.Keys(protocols)), ", "))
 	}
 	f.Proto = proto
 	var err error
@@ -57,7 +59,10 @@ func ParseFlow(words []string) (Flow, error) {
 
 func (f *Flow) more(words []string) error {
 	for ; len(words) > 0; words = words[2:] {
-		if len(words) < 2 {
+		switch known := words[0] == "vlan" || words[0] == "src-mac" || words[0] == "dst-mac"; {
+		case !known:
+			return fmt.Errorf("%q: after the destination come vlan N, src-mac M or dst-mac M; a bond is named by --bond %s", words[0], words[0])
+		case len(words) < 2:
 			return fmt.Errorf("%s: value missing", words[0])
 		}
 		switch words[0] {
@@ -70,15 +75,13 @@ func (f *Flow) more(words []string) error {
 		case "src-mac", "dst-mac":
 			mac, err := net.ParseMAC(words[1])
 			if err != nil || len(mac) != 6 {
-				return fmt.Errorf("%s %s: no address", words[0], words[1])
+				return fmt.Errorf("%s %q: want an address like 02:00:00:00:00:01", words[0], words[1])
 			}
 			if words[0] == "src-mac" {
 				f.SrcMAC = [6]byte(mac)
 			} else {
 				f.DstMAC = [6]byte(mac)
 			}
-		default:
-			return fmt.Errorf("%q is unknown; vlan, src-mac and dst-mac may follow", words[0])
 		}
 	}
 	return nil
@@ -90,10 +93,12 @@ func endpoint(word string, proto uint8) (netip.AddrPort, error) {
 	}
 	a, err := netip.ParseAddr(word)
 	switch {
+	case err != nil && !ported(proto):
+		return netip.AddrPort{}, fmt.Errorf("%q: want an address without a port", word)
 	case err != nil:
-		return netip.AddrPort{}, fmt.Errorf("%s: want ADDRESS or ADDRESS:PORT, IPv6 as [ADDRESS]:PORT", word)
+		return netip.AddrPort{}, fmt.Errorf("%q is no address: want ADDRESS or ADDRESS:PORT, IPv6 as [ADDRESS]:PORT", word)
 	case ported(proto):
-		return netip.AddrPort{}, fmt.Errorf("%s: port missing", word)
+		return netip.AddrPort{}, fmt.Errorf("%s: port missing: want %s", word, netip.AddrPortFrom(a, 80))
 	}
 	return netip.AddrPortFrom(a.Unmap().WithZone(""), 0), nil
 }

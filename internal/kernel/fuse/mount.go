@@ -28,7 +28,7 @@ type Mount struct {
 // source is what the table of mounts has as the device.
 const source = "tapbond"
 
-// New mounts t at dir, which is made if it isn't there. A mount that a killed
+// New mounts t at dir, no link, which is made if only it isn't there. A mount that a killed
 // process left is removed first; a living one is EBUSY. It needs CAP_SYS_ADMIN
 // and /dev/fuse.
 func New(dir string, t *tree.Tree) (*Mount, error) {
@@ -57,8 +57,12 @@ func (m *Mount) prepare() error {
 		err = unix.Lstat(m.dir, new(unix.Stat_t))
 	}
 	if errors.Is(err, unix.ENOENT) {
-		m.made = true
-		return os.MkdirAll(m.dir, 0o755)
+		err := makeFolder(m.dir)
+		m.made = err == nil
+		return err
+	}
+	if err == nil {
+		err = noLink(m.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.dir, err)
@@ -67,6 +71,23 @@ func (m *Mount) prepare() error {
 		return err
 	} else if ours {
 		return fmt.Errorf("%s shows a tapbond's files already: %w", m.dir, unix.EBUSY)
+	}
+	return nil
+}
+
+// makeFolder makes dir, but none above it: those would not be removed again.
+func makeFolder(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("%w; make the folder above it: mkdir -p %s", err, filepath.Dir(dir))
+	}
+	return err
+}
+
+// noLink refuses a symbolic link: the mount would be elsewhere.
+func noLink(dir string) error {
+	if to, err := os.Readlink(dir); err == nil {
+		return fmt.Errorf("it is a link to %s; mount at that folder itself: %w", to, unix.ELOOP)
 	}
 	return nil
 }

@@ -33,9 +33,6 @@ func (t *Tree) Snapshot(ctx context.Context, dir string) error {
 	}
 	next := beside(dir, "next")
 	old := beside(dir, "old")
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
 	lock, err := begin(next)
 	if err != nil {
 		return err
@@ -64,7 +61,10 @@ func (t *Tree) Snapshot(ctx context.Context, dir string) error {
 // process left. Whoever writes holds a lock on it. What somebody else has put
 // there, where all may write, isn't emptied: it may lead anywhere.
 func begin(next string) (lock *os.File, err error) {
-	if err := os.Mkdir(next, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	switch err := os.Mkdir(next, 0o700); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w; make the folder above it: mkdir -p %s", err, filepath.Dir(next))
+	case err != nil && !errors.Is(err, fs.ErrExist):
 		return nil, err
 	}
 	if lock, err = os.OpenFile(next, unix.O_NOFOLLOW|unix.O_DIRECTORY, 0); err != nil {
@@ -105,6 +105,9 @@ func beside(dir, what string) string {
 
 // replaceable reports whether dir is there, and refuses what is no snapshot.
 func replaceable(dir string) (there bool, err error) {
+	if to, err := os.Readlink(dir); err == nil {
+		return true, fmt.Errorf("%s is a link to %s; name that folder itself: %w", dir, to, unix.ELOOP)
+	}
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

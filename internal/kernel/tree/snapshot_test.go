@@ -13,7 +13,20 @@ import (
 
 func TestSnapshot(t *testing.T) {
 	d, tr := planted(t)
-	dir := filepath.Join(t.TempDir(), "a/snap")
+	above := t.TempDir()
+	dir := filepath.Join(above, "snap")
+	if err := tr.Snapshot(t.Context(), filepath.Join(above, "a/snap")); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "mkdir -p "+above+"/a") {
+		t.Errorf("in a folder that isn't there: %v", err)
+	}
+	if err := os.Symlink(above, filepath.Join(above, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Snapshot(t.Context(), filepath.Join(above, "link")); !errors.Is(err, unix.ELOOP) {
+		t.Errorf("at a link: %v", err)
+	}
+	if err := os.Remove(filepath.Join(above, "link")); err != nil {
+		t.Fatal(err)
+	}
 	reads := func(at, path, want string) {
 		t.Helper()
 		text, err := os.ReadFile(filepath.Join(at, path))
