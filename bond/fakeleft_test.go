@@ -1,6 +1,8 @@
 package bond
 
 import (
+	"slices"
+
 	"github.com/tapbond/tapbond/internal/link"
 )
 
@@ -79,4 +81,23 @@ func (f *fakeSystem) noIPv6(index int) string {
 		return v
 	}
 	return "0"
+}
+
+func (f *fakeSystem) Links() ([]link.Info, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []link.Info
+	for _, l := range f.links {
+		out = append(out, *l)
+	}
+	slices.SortFunc(out, func(a, b link.Info) int { return a.Index - b.Index })
+	return out, nil
+}
+
+func (f *fakeSystem) Unsaved(i link.Info) (link.Saved, error) {
+	s := link.Saved{MAC: i.PermMAC, MTU: i.MTU, IPv6: "0"}
+	if s.MAC == ([6]byte{}) {
+		s.MAC = i.MAC
+	}
+	return s, nil
 }

@@ -16,37 +16,71 @@ import (
 )
 
 func cleanupCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:   "cleanup",
-		Short: "undo what a killed daemon left: slaves and host as they were before the bonds",
-		Args:  words(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := privileged(); err != nil {
-				return err
+	var force, all bool
+	cmd := &cobra.Command{
+		Use:   "cleanup [--force IFACE|--all]",
+		Short: "clean up after a killed daemon: restore slaves and host as they were before the bonds",
+		Long: `Undo what a daemon left that was killed: slaves as they were found, but down, and the
+bonds gone. A NIC that is another one by now is left alone; one that is in use again
+stays up.
+
+With --force what no record tells of is undone, too, by the marks that bonds leave: the
+filter on a slave, and a TAP's own. A slave gets its permanent address and the sysctls of
+a new device; its MTU stays. Give one interface, or --all.`,
+		Args: words(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case !force && (all || len(args) > 0):
+				return errors.New("without --force cleanup undoes what the records tell of, and takes no interface")
+			case force && all == (len(args) > 0):
+				return errors.New("--force needs an interface, or --all")
 			}
-			l, err := control.Listen("")
-			if isHung(err) {
-				return fmt.Errorf("%w; or end it with kill -9 and run `tapbond cleanup` again", err)
-			}
-			if errors.Is(err, control.ErrBusy) {
-				return errors.New("a daemon serves this network namespace; `tapbond delete BOND` undoes a bond of it")
-			}
-			if err != nil {
-				return err
-			}
-			defer l.Close()
-			if err := cleanup(cmd.OutOrStdout(), statefile.Open(l.Dir())); err != nil {
-				return err
-			}
-			daemon.RemoveLog(l.Dir())
-			return nil
+			return cleanupHere(cmd.OutOrStdout(), force, args)
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "undo also what no record tells of")
+	cmd.Flags().BoolVar(&all, "all", false, "with --force: everything that has a mark of a bond")
+	return cmd
+}
+
+// cleanupHere cleans up in this network namespace, which nobody may serve.
+func cleanupHere(out io.Writer, force bool, args []string) error {
+	if err := privileged(); err != nil {
+		return err
+	}
+	l, err := control.Listen("")
+	if isHung(err) {
+		return fmt.Errorf("%w; or end it with kill -9 and run `tapbond cleanup` again", err)
+	}
+	if errors.Is(err, control.ErrBusy) {
+		return errors.New("a daemon serves this network namespace; `tapbond delete BOND` undoes a bond of it")
+	}
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	store := statefile.Open(l.Dir())
+	switch {
+	case len(args) > 0:
+		return cleanupOne(out, store, args[0])
+	case force:
+		err = cleanupAll(out, store)
+	default:
+		err = cleanup(out, store)
+	}
+	if err == nil {
+		daemon.RemoveLog(l.Dir())
+	}
+	return err
 }
 
 // cleanup undoes every record. Those it can't undo are kept.
 func cleanup(out io.Writer, store *statefile.Store) error {
 	records, err := store.Load()
+	var foreign *statefile.VersionError
+	if errors.As(err, &foreign) {
+		return err
+	}
 	errs := []error{err}
 	sys, err := bond.NewSystem()
 	if err != nil {

@@ -88,6 +88,11 @@ func Run(ctx context.Context, o Options) (err error) {
 		engine.Begin(m.Values, m.Log)
 	}
 	records, err := store.Load()
+	var foreign *statefile.VersionError
+	if errors.As(err, &foreign) {
+		return err
+	}
+	unread := err
 	if err != nil {
 		o.Log.Error(err.Error())
 	}
@@ -97,6 +102,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	if err := engine.Restore(ctx, module, records); err != nil {
 		o.Log.Error(err.Error())
+	}
+	if unread != nil {
+		for _, i := range engine.Strays() {
+			o.Log.Warn("no record tells of "+i.Name+", which a bond of an earlier process used: end this daemon and run tapbond cleanup --force "+i.Name, "ifindex", i.Index)
+		}
 	}
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()

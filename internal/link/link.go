@@ -47,6 +47,11 @@ type Host interface {
 	// leaves it so again, but down.
 	SaveSlave(index int) (Saved, error)
 	RestoreSlave(index int, s Saved) error
+	// Links are all links.
+	Links() ([]Info, error)
+	// Unsaved is how a slave's NIC probably was if nobody noted it: its permanent
+	// address, the sysctls of a new device, its filters on.
+	Unsaved(Info) (Saved, error)
 	// RestoreInUse is RestoreSlave for a NIC that somebody uses now: it isn't set down.
 	RestoreInUse(index int, s Saved) error
 	// PrepareSlave keeps the host's stack from using the NIC by itself.

@@ -56,6 +56,19 @@ func (l *Linux) LinkByIndex(index int) (Info, error) {
 	return info(x), nil
 }
 
+// Links implements Host.
+func (l *Linux) Links() ([]Info, error) {
+	list, err := dump.Whole(l.nl.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("links: %w", err)
+	}
+	out := make([]Info, 0, len(list))
+	for _, x := range list {
+		out = append(out, info(x))
+	}
+	return out, nil
+}
+
 // notFound gives the library's own "not found" the errno it stands for.
 func notFound(what string, err error) error {
 	if _, ok := err.(netlink.LinkNotFoundError); ok {

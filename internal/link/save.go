@@ -37,7 +37,19 @@ func (l *Linux) SaveSlave(index int) (Saved, error) {
 	if err != nil {
 		return Saved{}, err
 	}
-	return Saved{MAC: i.MAC, MTU: i.MTU, IPv6: v6, AddrGen: gen, VLANFilters: switchable(i.Name, i.Kind)}, nil
+	return Saved{MAC: i.MAC, MTU: i.MTU, IPv6: v6, AddrGen: gen, VLANFilters: switchable(i.Name, i.Kind, true)}, nil
+}
+
+// Unsaved implements Host.
+func (l *Linux) Unsaved(i Info) (Saved, error) {
+	s := Saved{MAC: i.PermMAC, MTU: i.MTU, VLANFilters: switchable(i.Name, i.Kind, false)}
+	if s.MAC == [6]byte{} {
+		s.MAC = i.MAC
+	}
+	var err, gerr error
+	s.IPv6, err = readSysctl(disableIPv6("default"))
+	s.AddrGen, gerr = readSysctl(addrGenMode("default"))
+	return s, errors.Join(err, gerr)
 }
 
 // RestoreSlave implements Host: what can be put back is, whatever else fails.

@@ -63,8 +63,9 @@ func filterStates(tool *ethtool.Ethtool, nic *relations.Device, saved Saved) map
 	return out
 }
 
-// switchable returns the VLAN filters of a NIC that are on and can be switched off.
-func switchable(name, kind string) []string {
+// switchable returns the VLAN filters of a NIC that are on, or off, and can be
+// switched.
+func switchable(name, kind string, on bool) []string {
 	tool, err := ethtool.NewEthtool()
 	if err != nil {
 		return nil
@@ -72,7 +73,7 @@ func switchable(name, kind string) []string {
 	defer tool.Close()
 	var out []string
 	for tpid, f := range filterStates(tool, &relations.Device{Name: name, Kind: kind}, Saved{}) {
-		if f.active && f.can {
+		if f.active == on && f.can {
 			out = append(out, vlanFilters[tpid])
 		}
 	}

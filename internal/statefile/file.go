@@ -18,8 +18,22 @@ import (
 	"github.com/tapbond/tapbond/bond"
 )
 
-// version of the format. A file of another version is left alone.
+// version of the format that is written. Files of one version before and after it
+// are read: a new version may add to a record, and gives nothing in it another
+// meaning. Other files are left alone.
 const version = 1
+
+// VersionError says that a file is of a version that this program can't read. It is
+// not touched: the program that wrote it can.
+type VersionError struct {
+	Path    string
+	Version int
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("state file %s: version %d, this program reads %d to %d: run the tapbond that wrote it, "+
+		"or give up what it tells of with tapbond cleanup --force --all", e.Path, e.Version, version-1, version+1)
+}
 
 // names of the copies; the second is read where the first can't be.
 var names = []string{"state.json", "state.copy.json"}
@@ -27,7 +41,7 @@ var names = []string{"state.json", "state.copy.json"}
 // maxSize bounds what is read: a thousand slaves need a tenth of it.
 const maxSize = 4 << 20
 
-// envelope is a file: the sum is that of State's octets as they stand there.
+// envelope is a file: the sum is that of State's bytes as they stand there.
 type envelope struct {
 	Format  string          `json:"format"`
 	Version int             `json:"version"`
@@ -36,7 +50,10 @@ type envelope struct {
 	State   json.RawMessage `json:"state"`
 }
 
-const format = "tapbond state"
+const (
+	formats = "tapbond "
+	format  = formats + "state"
+)
 
 // Store is the state of one namespace. It is a bond.Store.
 type Store struct {
@@ -104,8 +121,12 @@ func replace(path string, data []byte) error {
 
 // Load returns the records that were saved last. The error tells of a copy
 // that can't be read; it has been set aside under the name the error gives. If
-// the other copy is good its records are returned beside the error.
+// the other copy is good its records are returned beside the error. If it is a
+// VersionError nothing was done and nothing may be saved.
 func (s *Store) Load() ([]bond.Record, error) {
+	if err := s.foreign(); err != nil {
+		return nil, err
+	}
 	var errs []error
 	var found []bond.Record
 	ok := false
@@ -130,13 +151,42 @@ func (s *Store) Load() ([]bond.Record, error) {
 	return found, errors.Join(errs...)
 }
 
+// foreign returns a VersionError if a file of the state is of such a version.
+func (s *Store) foreign() error {
+	for _, n := range append(names[:len(names):len(names)], moduleName) {
+		path := filepath.Join(s.dir, n)
+		data, err := read(path)
+		var e envelope
+		if err != nil || json.Unmarshal(data, &e) != nil || !strings.HasPrefix(e.Format, formats) {
+			continue
+		}
+		if e.Version < version-1 || e.Version > version+1 {
+			return &VersionError{path, e.Version}
+		}
+	}
+	return nil
+}
+
+// GiveUp sets every file of the state aside, whatever is in it.
+func (s *Store) GiveUp() error {
+	var errs []error
+	for _, n := range append(names[:len(names):len(names)], moduleName) {
+		path := filepath.Join(s.dir, n)
+		if _, err := os.Lstat(path); err == nil {
+			errs = append(errs, setAside(path, errors.New("given up")))
+		}
+	}
+	s.last = nil
+	return errors.Join(errs...)
+}
+
 func read(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.Size() > maxSize {
-		return nil, fmt.Errorf("%d octets are too many", info.Size())
+		return nil, fmt.Errorf("%d bytes are too many", info.Size())
 	}
 	return os.ReadFile(path)
 }
@@ -180,8 +230,8 @@ func open(format string, data []byte, into any) error {
 	if e.Format != format {
 		return errors.New("not a state file")
 	}
-	if e.Version != version {
-		return fmt.Errorf("version %d, this program knows %d", e.Version, version)
+	if e.Version < version-1 || e.Version > version+1 {
+		return fmt.Errorf("version %d", e.Version) // see foreign
 	}
 	if e.Boot != bootID() {
 		return errors.New("from before the last boot")

@@ -2,6 +2,10 @@ package statefile
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,9 +15,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/labtest"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/monitor"
 )
@@ -82,7 +88,6 @@ func breakages(data []byte) map[string][]byte {
 		"one octet off": bytes.Replace(data, []byte(`"mtu":9000`), []byte(`"mtu":9001`), 1),
 		"garbage":       bytes.Repeat([]byte{0xff, 0}, 100),
 		"not ours":      []byte(`{"hello":"world"}`),
-		"other version": bytes.Replace(data, []byte(`"version":1`), []byte(`"version":2`), 1),
 		"earlier boot":  bytes.Replace(data, []byte(bootID()), []byte("11111111-1111-1111-1111-111111111111"), 1),
 		"huge":          bytes.Repeat([]byte(" "), maxSize+1),
 	}
@@ -129,6 +134,91 @@ func TestABrokenCopyLosesNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A record of the version before or after is read, what it has beside what is known
+// left out; any other file is not touched.
+func TestVersions(t *testing.T) {
+	good, err := encode(format, sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e envelope
+	if err := json.Unmarshal(good, &e); err != nil {
+		t.Fatal(err)
+	}
+	e.State = bytes.Replace(e.State, []byte(`"mtu":9000`), []byte(`"mtu":9000,"more":{"a":[1]}`), 1)
+	sum := sha256.Sum256(e.State)
+	e.SHA256 = hex.EncodeToString(sum[:])
+	for v := version - 3; v <= version+3; v++ {
+		for _, of := range []string{names[0], names[1], moduleName} {
+			dir := t.TempDir()
+			if e.Version, e.Format = v, format; of == moduleName {
+				e.Format = moduleFormat
+			}
+			data, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, of)
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			records, err := Open(dir).Load()
+			var foreign *VersionError
+			reads := v >= version-1 && v <= version+1
+			if errors.As(err, &foreign) == reads || reads && of != moduleName && same(sample(), records) != "" {
+				t.Errorf("version %d of %s: %v, %s", v, of, err, same(sample(), records))
+			}
+			if _, err := Open(dir).Module(); errors.As(err, &foreign) == reads {
+				t.Errorf("version %d of %s: %v", v, of, err)
+			}
+			if now, err := os.ReadFile(path); !reads && (err != nil || !bytes.Equal(now, data)) {
+				t.Errorf("version %d of %s was touched: %v", v, of, err)
+			}
+			if err := Open(dir).GiveUp(); !reads && (err == nil || Exists(dir)) {
+				t.Errorf("version %d of %s given up: %v", v, of, err)
+			}
+		}
+	}
+}
+
+// A full disk: what was saved stays, nothing half written does, and the next saving
+// is a real one.
+func TestFullDisk(t *testing.T) {
+	labtest.NeedRoot(t)
+	labtest.InNetns(t, func() {
+		dir := t.TempDir()
+		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+			unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k")); err != nil {
+			t.Fatal(err)
+		}
+		s := Open(dir)
+		few := sample()[1:]
+		if err := s.Save(few); err != nil {
+			t.Fatal(err)
+		}
+		fill := filepath.Join(dir, "fill")
+		_ = os.WriteFile(fill, make([]byte, 1<<17), 0o600)
+		many := sample()
+		for range 4 {
+			many = append(many, many...)
+		}
+		for range 2 {
+			if err := s.Save(many); !errors.Is(err, unix.ENOSPC) {
+				t.Errorf("on a full disk: %v", err)
+			}
+		}
+		if got, err := Open(dir).Load(); err != nil || same(few, got) != "" {
+			t.Errorf("%v, %s", err, same(few, got))
+		}
+		if left, _ := filepath.Glob(dir + "/*.new"); len(left) > 0 {
+			t.Errorf("half written: %v", left)
+		}
+		if err := errors.Join(os.Remove(fill), s.Save(few)); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func FuzzDecode(f *testing.F) {

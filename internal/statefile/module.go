@@ -12,7 +12,7 @@ import (
 // are all there, only those made later have other defaults.
 const moduleName = "module.json"
 
-const moduleFormat = "tapbond module"
+const moduleFormat = formats + "module"
 
 // SaveModule implements bond.Store. With nil there is no file.
 func (s *Store) SaveModule(r *bond.ModuleRecord) error {
@@ -33,6 +33,9 @@ func (s *Store) SaveModule(r *bond.ModuleRecord) error {
 // Module returns the module that was saved last, nil if none was. A file that
 // can't be read has been set aside, and the error says so.
 func (s *Store) Module() (*bond.ModuleRecord, error) {
+	if err := s.foreign(); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(s.dir, moduleName)
 	data, err := read(path)
 	if errors.Is(err, os.ErrNotExist) {
