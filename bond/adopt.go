@@ -95,7 +95,8 @@ func (b *Bond) was(r *Record, info link.Info) {
 	if b.lag != nil {
 		b.lag.numbers = r.PortNumbers
 	}
-	b.pending, b.before = slices.Clone(r.Slaves), r
+	b.pending, b.before, b.away = slices.Clone(r.Slaves), r, slices.Clone(r.Away)
+	b.lookBack()
 }
 
 // gave: the bond had the address by itself, whatever it was doing when its process
@@ -115,7 +116,7 @@ func (b *Bond) adoptSlave(r *SlaveRecord, info link.Info) error {
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, mac: info.MAC, mtu: info.MTU, managers: r.Managers, identity: r.Identity,
 		failures: r.Failures, outages: slices.Clone(r.Outages), prio: r.Prio, queueID: r.QueueID,
-		portPrio: r.PortPrio, prompt: info.Prompt(), assume: r.AssumedMbps, number: r.PortNumber,
+		portPrio: r.PortPrio, prompt: info.Prompt(), assume: r.AssumedMbps, number: r.PortNumber, configured: r.Configured,
 	}
 	if tap, err := b.sys.LinkByIndex(b.index); err == nil && tap.Up {
 		e.s.memory = r.LACP // else the bond was set down meanwhile, and said goodbye

@@ -40,6 +40,7 @@ type Bond struct {
 	jobs    *jobs
 	look    chan struct{}                // capacity 1: look at the TAP again
 	tidy    chan struct{}                // capacity 1: housekeeping is due
+	back    chan struct{}                // capacity 1: a NIC that is away may be back
 	above   atomic.Pointer[map[int]bool] // devices above the TAP, by index
 	ctx     context.Context              // ends with the bond
 	cancel  context.CancelFunc
@@ -57,6 +58,7 @@ type Bond struct {
 	mtu      int
 	slaves   []*slave // kernel order: that of enslaving
 	slots    []bool   // slot in use
+	away     []Away   // slaves whose NICs are gone
 	nextID   int
 	active   *slave
 
@@ -174,7 +176,7 @@ func openBond(e *Engine, o tap.Options, vals option.Values) (*Bond, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Bond{
 		engine: e, sys: e.sys, bus: e.bus, dev: dev, lane: lane, index: dev.Index(),
-		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1), tidy: make(chan struct{}, 1), noted: make(chan struct{}, 1),
+		box: newMailbox(), admin: make(chan struct{}, 1), ctx: ctx, cancel: cancel, stopped: make(chan struct{}), look: make(chan struct{}, 1), tidy: make(chan struct{}, 1), back: make(chan struct{}, 1), noted: make(chan struct{}, 1),
 		name: o.Name, vals: vals,
 		mac: info.MAC, ownMAC: true, mtu: info.MTU, marked: e.sys.OwnTAP(info),
 	}
@@ -209,6 +211,7 @@ func (b *Bond) start() {
 	go b.jobs.run(b.ctx)
 	go b.follow()
 	go b.housekeeping()
+	go b.readding()
 }
 
 // Close releases every slave and removes the TAP. It returns when the host is

@@ -244,6 +244,7 @@ func (e *Engine) dispatch(ev monitor.WatchEvent) {
 			b.addressEvent(ev.Addr.Index)
 		}
 	case ev.Resync:
+		e.linkAppeared()
 		for _, b := range e.Bonds() {
 			b.addressEvent(0)
 		}
@@ -253,6 +254,9 @@ func (e *Engine) dispatch(ev monitor.WatchEvent) {
 func (e *Engine) linkEvent(ev monitor.LinkEvent) {
 	b := e.owner(ev.Index)
 	if b == nil {
+		if !ev.Deleted {
+			e.linkAppeared()
+		}
 		// Perhaps a device stacked on a bond: its addresses are announced too.
 		for _, b := range e.Bonds() {
 			if b.concerns(ev.Index, ev.ParentIndex, ev.MasterIndex) || e.owner(ev.ParentIndex) == b && ev.Kind == "vlan" {

@@ -22,12 +22,22 @@ func (b *Bond) Enslave(ctx context.Context, name string) error {
 		return err
 	}
 	defer b.unlock()
-	return b.enslave(ctx, name)
+	return b.enslaveAs(ctx, name, joining{})
 }
 
-// enslave is Enslave for who holds the bond's lock.
-func (b *Bond) enslave(ctx context.Context, name string) error {
-	e := enslaving{b: b}
+// EnslaveConfigured is Enslave for a slave that configuration has: with option readd
+// auto it is taken again when its NIC was unplugged and returns.
+func (b *Bond) EnslaveConfigured(ctx context.Context, name string) error {
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	defer b.unlock()
+	return b.enslaveAs(ctx, name, joining{configured: true})
+}
+
+// enslaveAs is Enslave for who holds the bond's lock.
+func (b *Bond) enslaveAs(ctx context.Context, name string, how joining) error {
+	e := enslaving{b: b, joining: how}
 	if err := b.call(func() { e.situation() }); err != nil {
 		return err
 	}
@@ -74,6 +84,7 @@ type enslaving struct {
 	b    *Bond
 	sit  link.Situation
 	name string
+	joining
 	mac  [6]byte // the bond's
 	take bool    // the bond takes the slave's address
 	mtu  int
@@ -136,7 +147,10 @@ func (e *enslaving) prepare(info link.Info) error {
 	e.s = &slave{
 		index: info.Index, name: info.Name, saved: r.Saved, permMAC: r.PermMAC, identity: r.Identity, mtu: e.mtu,
 		managers: held.Managers, prompt: info.Prompt(),
-		portPrio: lacp.DefaultPortPriority,
+		portPrio: lacp.DefaultPortPriority, configured: e.configured,
+	}
+	if e.again != nil {
+		e.again.options(e)
 	}
 	if err := b.noteComing(&r); err != nil {
 		return e.fail("keep its record", err)
@@ -222,39 +236,6 @@ func (e *enslaving) change(info link.Info) error {
 	return nil
 }
 
-// isolate gives the slave its filter, before the host's stack could hear what the
-// sockets receive later. That of another process stays if this can't go on.
-func (e *enslaving) isolate() error {
-	b, s := e.b, e.s
-	var err error
-	if s.seat, err = b.takeSeat(); err != nil {
-		return err
-	}
-	e.undo.add(func() { s.leaveSeat() })
-	s.shield = new(isolation)
-	e.undo.add(s.shield.retire)
-	if e.was != nil && s.seat != nil {
-		return nil // that of the process before goes on, for now
-	}
-	shield, err := b.sys.Shield(s.index, s.seat)
-	if err != nil {
-		return err
-	}
-	s.shield.replace(shield)
-	if e.was == nil {
-		e.undo.add(func() {
-			s.shield.retire()
-			_ = b.unshield(s)
-		})
-	}
-	return nil
-}
-
-// unshield takes a slave's filter away, and the hook if it wasn't there before.
-func (b *Bond) unshield(s *slave) error {
-	return b.sys.Unshield(s.index, s.identity != nil && s.identity.Hooked)
-}
-
 func (e *enslaving) open() error {
 	b, s := e.b, e.s
 	var err error
@@ -308,11 +289,15 @@ func (e *enslaving) join() {
 	s.why = map[monitor.Link]string{
 		monitor.LinkUp: "carrier when enslaved", monitor.LinkDown: "no carrier when enslaved", monitor.LinkBack: "carrier when enslaved, waiting for updelay",
 	}[s.link]
+	if e.again != nil {
+		e.rejoined()
+	}
 	if e.was != nil {
 		e.resume()
 	} else {
 		e.welcome()
 	}
+	b.forgetAway(s.name, s.hwAddr())
 	s.fresh = false
 	s.addrLook = true
 	b.joinLACP(s)

@@ -46,6 +46,9 @@ func (b *Bond) housekeeping() {
 		_ = b.call(func() {
 			slaves = b.members()
 			b.noteReturned(b.now())
+			if len(b.away) > 0 {
+				b.lookBack()
+			}
 		})
 		for _, s := range slaves {
 			b.keepShield(s, true)

@@ -54,6 +54,39 @@ func (i *isolation) retire() {
 	i.gone = true
 }
 
+// isolate gives the slave its filter, before the host's stack could hear what the
+// sockets receive later. That of another process stays if this can't go on.
+func (e *enslaving) isolate() error {
+	b, s := e.b, e.s
+	var err error
+	if s.seat, err = b.takeSeat(); err != nil {
+		return err
+	}
+	e.undo.add(func() { s.leaveSeat() })
+	s.shield = new(isolation)
+	e.undo.add(s.shield.retire)
+	if e.was != nil && s.seat != nil {
+		return nil // that of the process before goes on, for now
+	}
+	shield, err := b.sys.Shield(s.index, s.seat)
+	if err != nil {
+		return err
+	}
+	s.shield.replace(shield)
+	if e.was == nil {
+		e.undo.add(func() {
+			s.shield.retire()
+			_ = b.unshield(s)
+		})
+	}
+	return nil
+}
+
+// unshield takes a slave's filter away, and the hook if it wasn't there before.
+func (b *Bond) unshield(s *slave) error {
+	return b.sys.Unshield(s.index, s.identity != nil && s.identity.Hooked)
+}
+
 // hookEvent looks after the filters on a device that lost one, or its qdisc: in the
 // time without it the host's stack receives the slave's frames, too. Index 0 is any
 // device.

@@ -40,6 +40,9 @@ func judge(st *State, now time.Time) Verdict {
 	switch {
 	case !st.Up:
 		j.add(WordDown, "", "administratively down", "ip link set "+st.Name+" up")
+	case len(st.Slaves) == 0 && len(st.Away) > 0:
+		j.away()
+		j.add(WordEmpty, "", "no slaves: the NICs are gone", "plug them in: they are taken again")
 	case len(st.Slaves) == 0:
 		j.add(WordEmpty, "", "no slaves", "ip link set NIC down; ip link set NIC master "+st.Name)
 	default:
@@ -48,6 +51,7 @@ func judge(st *State, now time.Time) Verdict {
 		j.probes()
 		j.returned()
 		j.redundancy()
+		j.away()
 	}
 	return j.verdict()
 }
@@ -75,7 +79,7 @@ func (j *judgement) slaves() {
 		j.lag()
 		return
 	}
-	up, all := 0, len(j.st.Slaves)
+	up, all := 0, len(j.st.Slaves)+len(j.st.Away)
 	for i := range j.st.Slaves {
 		if j.st.Slaves[i].MIIStatus == "UP" {
 			up++
@@ -206,9 +210,21 @@ func (j *judgement) returned() {
 	}
 }
 
+// away judges slaves whose NICs are gone.
+func (j *judgement) away() {
+	for _, a := range j.st.Away {
+		text := fmt.Sprintf("%s is gone for %s", a.Name, plain.Duration(j.now.Sub(a.Since)))
+		advice := "plug it in: it is taken again; or give it up: tapbond release " + j.st.Name + " " + a.Name
+		if a.Why != "" {
+			text, advice = a.Name+" is back and can't be taken: "+a.Why, "remove the cause: it is tried again each second"
+		}
+		j.add(WordDegraded, a.Name, text, advice)
+	}
+}
+
 // redundancy judges whether another slave could take over.
 func (j *judgement) redundancy() {
-	if len(j.st.Slaves) != 1 {
+	if len(j.st.Slaves) != 1 || len(j.st.Away) > 0 {
 		return
 	}
 	if s := &j.st.Slaves[0]; s.MIIStatus == "UP" {

@@ -66,6 +66,11 @@ func TestVerdicts(t *testing.T) {
 		{"alone, down", "balance-xor", func(st *State) { st.Slaves = st.Slaves[:1]; st.Slaves[0].set("DOWN", "no carrier") },
 			"FAILED: the only slave is down", "failed eth0", 2},
 		{"one down", "active-backup", func(st *State) { st.Slaves[0].set("DOWN", "no carrier") }, "DEGRADED: 1 of 2 slaves up", "degraded eth0", 1},
+		{"one unplugged", "active-backup", func(st *State) {
+			st.Slaves, st.Away = st.Slaves[:1], []AwaySlave{{Name: "eth1", Since: judgedAt.Add(-time.Minute)}}
+		}, "DEGRADED: 1 of 2 slaves up", "degraded eth1", 1},
+		{"all unplugged", "active-backup", func(st *State) { st.Slaves, st.Away = nil, []AwaySlave{{Name: "eth1", Why: "in use"}} },
+			"EMPTY: no slaves: the NICs are gone", "empty,degraded eth1", 2},
 		{"one comes", "active-backup", func(st *State) { st.Slaves[0].set("GOING_BACK", "waits") }, "WAITING: 1 of 2 slaves up", "waiting eth0", 1},
 		{"one goes", "active-backup", func(st *State) { st.Slaves[0].set("GOING_DOWN", "waits") }, "DEGRADED: 1 of 2 slaves up", "degraded eth0", 1},
 		{"both down", "active-backup", func(st *State) { st.Slaves[0].set("DOWN", "x"); st.Slaves[1].set("GOING_BACK", "x") },

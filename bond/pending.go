@@ -54,6 +54,9 @@ func (b *Bond) takeSlave(r *SlaveRecord) error {
 		if how != ReleasedDown {
 			b.warn(nil, "adopt", "slave "+r.Name+" is left out: "+how)
 		}
+		if (f.holding == nicGone || f.holding == nicForeign) && r.Phase == Steady && b.readds(r.Configured) {
+			b.goAway(r)
+		}
 	})
 	return nil
 }

@@ -33,6 +33,7 @@ type Record struct {
 	PortNumbers []PortNumber `json:"port_numbers,omitempty"`
 
 	Slaves []SlaveRecord `json:"slaves,omitempty"`
+	Away   []Away        `json:"away,omitempty"`
 }
 
 // SlaveRecord is one slave in a Record.
@@ -52,6 +53,8 @@ type SlaveRecord struct {
 	Outages  []Outage     `json:"outages,omitempty"`
 	Prio     int32        `json:"prio,omitempty"`
 	QueueID  uint16       `json:"queue_id,omitempty"`
+	// Configured: it is a slave by configuration.
+	Configured bool `json:"configured,omitempty"`
 
 	PortNumber  uint16 `json:"port_number,omitempty"` // LACP's
 	PortPrio    uint16 `json:"actor_port_prio,omitempty"`
@@ -98,6 +101,7 @@ func (b *Bond) record() Record {
 		r.Slaves = append(r.Slaves, b.recordOf(s))
 	}
 	r.Slaves = append(r.Slaves, b.pending...)
+	r.Away = slices.Clone(b.away)
 	if b.coming != nil {
 		r.Slaves = append(r.Slaves, *b.coming)
 	}
@@ -112,7 +116,7 @@ func (b *Bond) recordOf(s *slave) SlaveRecord {
 	r := SlaveRecord{
 		Name: s.name, Index: s.index, Saved: s.saved, PermMAC: s.permMAC, MAC: s.mac, Identity: s.identity.with(s.addrs),
 		Managers: s.managers, Link: s.link, Since: s.since, Why: s.why,
-		Failures: s.failures, Outages: slices.Clone(s.outages), Prio: s.prio, QueueID: s.queueID,
+		Failures: s.failures, Outages: slices.Clone(s.outages), Prio: s.prio, QueueID: s.queueID, Configured: s.configured,
 		PortNumber: s.number, PortPrio: s.portPrio, AssumedMbps: s.assume,
 	}
 	if s.leaving {

@@ -38,6 +38,13 @@ func (b *Bond) releaseByName(ctx context.Context, name string) error {
 	if info, err := b.sys.LinkByName(name); s == nil && err == nil { // an alternative name
 		_ = b.call(func() { s = b.memberByIndex(info.Index) })
 	}
+	forgotten := false
+	if s == nil { // one that is away needn't be taken again
+		_ = b.call(func() { forgotten = b.forgetAway(name, [6]byte{}) })
+	}
+	if forgotten {
+		return b.done(ctx)
+	}
 	if s == nil {
 		return &ReleaseError{Bond: bond, Slave: name}
 	}
@@ -265,14 +272,25 @@ func (b *Bond) vanished(s *slave) {
 // dropVanished is vanished for who holds the bond's lock.
 func (b *Bond) dropVanished(s *slave) {
 	var gone bool
+	var away *SlaveRecord
 	_ = b.call(func() {
 		gone = b.slaveByID(s.id) == s && !s.leaving
-		if gone {
-			b.warn(s, "vanished", "interface is gone")
+		if !gone {
+			return
 		}
+		text := "interface is gone"
+		if b.readds(s.configured) {
+			r := b.recordOf(s)
+			away, text = &r, text+", it is taken again when it returns"
+		}
+		b.warn(s, "vanished", text)
 	})
-	if gone {
-		_ = b.release(false, s)
-		b.steerQueues()
+	if !gone {
+		return
 	}
+	_ = b.release(false, s)
+	if away != nil {
+		_ = b.call(func() { b.goAway(away) })
+	}
+	b.steerQueues()
 }

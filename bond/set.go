@@ -50,7 +50,7 @@ func (b *Bond) Set(ctx context.Context, via option.Via, assigns []option.Assign)
 		case option.SetQueueID:
 			b.steerQueues()
 		case option.Enslave:
-			return b.enslave(ctx, e.Slave)
+			return b.enslaveAs(ctx, e.Slave, joining{})
 		case option.Release:
 			return b.releaseByName(ctx, e.Slave)
 		}

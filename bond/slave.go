@@ -27,6 +27,8 @@ type slave struct {
 	addrs    []string   // IP addresses on it, where none belongs
 	addrLook bool       // these are to be read again
 
+	configured bool // it is a slave by configuration; fixed
+
 	permMAC [6]byte // address at enslave time (kernel: perm_hwaddr); fixed
 	mac     [6]byte // address it has, or is about to be given
 	mtu     int
@@ -83,6 +85,14 @@ type slave struct {
 	why    string    // its reason
 	mended int       // times its MAC or MTU was put back in the current window
 	mendAt time.Time
+}
+
+// hwAddr is the NIC's own permanent address, zero if it has none or it isn't known.
+func (s *slave) hwAddr() [6]byte {
+	if s.identity == nil {
+		return [6]byte{}
+	}
+	return s.identity.HWAddr
 }
 
 // busyFrames is a number that grows whenever the slave carries a frame; the

@@ -35,8 +35,10 @@ type State struct {
 	Settings  map[string]string `json:"options"`      // in words, by kernel name
 	AD        *ADState          `json:"ad,omitempty"` // 802.3ad only
 	Slaves    []SlaveState      `json:"slaves"`
-	Traffic   Traffic           `json:"traffic"`
-	Drops     map[string]uint64 `json:"drops"` // frames, by reason
+	// Away are slaves whose NICs are gone and which are taken again when they return.
+	Away    []AwaySlave       `json:"away,omitempty"`
+	Traffic Traffic           `json:"traffic"`
+	Drops   map[string]uint64 `json:"drops"` // frames, by reason
 	// Returned are frames of our own that came back.
 	Returned Returned `json:"returned"`
 	// Probes is there while the ARP and ND monitor is on.
@@ -110,7 +112,7 @@ func (b *Bond) state() State {
 		Name: b.name, Index: b.index, MAC: link.MACString(b.mac), MTU: b.mtu, Up: b.up, UpAt: b.upAt, Carrier: b.carrier,
 		Offload: b.dev.Offload(), Queues: len(b.tx), Mode: mode.String(),
 		QueueIDs: b.queueIDs(), Announced: b.announced, Rejoined: b.rejoined,
-		Failovers: b.failovers, Options: b.vals, Settings: b.settings(), Slaves: []SlaveState{}, Traffic: b.past, Generation: b.gen,
+		Away: b.awaySlaves(), Failovers: b.failovers, Options: b.vals, Settings: b.settings(), Slaves: []SlaveState{}, Traffic: b.past, Generation: b.gen,
 	}
 	if b.active != nil && b.primaryMode() {
 		st.Active, st.ActiveAt, st.ActiveWhy = b.active.name, b.activeSince, b.activeWhy

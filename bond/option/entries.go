@@ -318,6 +318,13 @@ var table = []Option{
 		field: func(v *Values) *uint32 { return &v.PrioTie },
 	},
 	{
+		ID: Readd, Name: "readd", IPName: "readd", Read: ReadNamed,
+		Values: []Value{{Name: "auto", N: ReaddAuto, Default: true}, {Name: "on", N: ReaddOn}, {Name: "off", N: ReaddOff}},
+		Modes:  AllModes, Since: "tapbond",
+		Help:  "whether a slave whose NIC was unplugged is taken again when it returns under its name or permanent address; auto for slaves that configuration has",
+		field: func(v *Values) *uint32 { return &v.Readd },
+	},
+	{
 		ID: Slaves, Name: "slaves", Read: ReadText, Sysfs: true, Raw: true, Modes: AllModes,
 		Help: "+NAME takes an interface, -NAME lets it go",
 	},

@@ -52,6 +52,7 @@ const (
 	Queues
 	FlapHold
 	PrioTie
+	Readd
 	Speed
 	Express
 	idCount
@@ -68,7 +69,8 @@ const (
 	BalanceALB   uint32 = 6
 )
 
-// Numbers of primary_reselect, fail_over_mac, lacp_fallback, prio_tie and offload.
+// Numbers of primary_reselect, fail_over_mac, lacp_fallback, prio_tie, readd and
+// offload.
 const (
 	ReselectAlways  uint32 = 0
 	ReselectBetter  uint32 = 1
@@ -84,6 +86,10 @@ const (
 
 	TieCurrent uint32 = 0
 	TieFirst   uint32 = 1
+
+	ReaddAuto uint32 = 0
+	ReaddOn   uint32 = 1
+	ReaddOff  uint32 = 2
 
 	OffloadOff  uint32 = 0
 	OffloadOn   uint32 = 1

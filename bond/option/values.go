@@ -62,6 +62,7 @@ type Values struct {
 	Queues            uint32
 	FlapHold          uint32 // ms
 	PrioTie           uint32
+	Readd             uint32
 
 	// TxQueues is the highest queue id, as the module's tx_queues says; 0 is
 	// DefaultTxQueues.

@@ -108,7 +108,7 @@ func (r *runner) adjust(ctx context.Context, b *bond.Bond) error {
 	}
 	for _, name := range r.slaves {
 		if !slices.ContainsFunc(st.Slaves, func(s bond.SlaveState) bool { return s.Name == name }) {
-			if err := b.Enslave(ctx, name); err != nil {
+			if err := b.EnslaveConfigured(ctx, name); err != nil {
 				return err
 			}
 		}
@@ -126,7 +126,7 @@ func (r *runner) build(ctx context.Context, engine *bond.Engine) (*bond.Bond, er
 		return nil, err
 	}
 	for _, s := range r.slaves {
-		if err := b.Enslave(ctx, s); err != nil {
+		if err := b.EnslaveConfigured(ctx, s); err != nil {
 			return nil, err
 		}
 	}

@@ -101,6 +101,7 @@ func (s *scripts) look(ctx context.Context) (*outlook, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.Configured = true
 	o := &outlook{client: client}
 	if o.set, o.wrong, err = s.read(ctx, client); err != nil {
 		return nil, err

@@ -29,6 +29,10 @@ type Client struct {
 	pid  atomic.Int64 // of the server that was connected to last
 
 	patience patience
+
+	// Configured: what is asked for comes from configuration. A slave of it is taken
+	// again when its NIC was unplugged and returns, unless option readd is off.
+	Configured bool
 }
 
 const (
@@ -158,7 +162,11 @@ func (c *Client) Sync(ctx context.Context) error {
 
 // Enslave makes an interface a slave of a bond.
 func (c *Client) Enslave(ctx context.Context, name, slave string) error {
-	return c.do(ctx, http.MethodPut, bondPath(name)+"/slaves/"+url.PathEscape(slave), nil, nil)
+	path := bondPath(name) + "/slaves/" + url.PathEscape(slave)
+	if c.Configured {
+		path += "?configured=true"
+	}
+	return c.do(ctx, http.MethodPut, path, nil, nil)
 }
 
 // Release takes a slave out of a bond.

@@ -65,7 +65,11 @@ func (s *Server) routes() http.Handler {
 		answer(w, File{text, b.Index()}, err)
 	}))
 	mux.HandleFunc("PUT /v1/bonds/{bond}/slaves/{slave}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
-		answer(w, nil, b.Enslave(r.Context(), r.PathValue("slave")))
+		enslave := b.Enslave
+		if r.URL.Query().Get("configured") == "true" {
+			enslave = b.EnslaveConfigured
+		}
+		answer(w, nil, enslave(r.Context(), r.PathValue("slave")))
 	}))
 	mux.HandleFunc("DELETE /v1/bonds/{bond}/slaves/{slave}", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		answer(w, nil, b.Release(r.Context(), r.PathValue("slave")))
