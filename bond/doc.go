@@ -20,7 +20,8 @@
 //	failmac.go    whose address is whose; jobs.go beside the control goroutine
 //	queues.go     queue ids
 //	relations.go  what uses a device that is to become a slave; vlans.go VLANs that
-//	              slaves must receive for what is stacked on the bond
+//	              slaves must receive for what is stacked on the bond; stackloop.go
+//	              slaves that get stacked on their own bond
 //	select.go     which slave is active (pure); failover.go making it so
 //	notify.go     telling the neighbours
 //	follow.go     what others do to the TAP and the slaves; tapsync.go what the

@@ -50,6 +50,7 @@ func judge(st *State, now time.Time) Verdict {
 		j.flapping()
 		j.probes()
 		j.returned()
+		j.loops()
 		j.redundancy()
 		j.away()
 	}

@@ -11,7 +11,7 @@ import (
 // at once; coming up first asks the NIC for its speed, which it did not know
 // while it was down.
 func (b *Bond) setCarrier(s *slave, up bool) {
-	if s.carrier == up || s.leaving {
+	if up = up && !s.looped; s.carrier == up || s.leaving {
 		return
 	}
 	s.carrier = up
@@ -100,7 +100,7 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 	ms := e.Delay.Milliseconds()
 	switch e.To {
 	case monitor.LinkFail:
-		s.why = "no carrier, waiting for downdelay"
+		s.why = s.noCarrier() + ", waiting for downdelay"
 		b.linkEvent(s, e, "link_fail", fmt.Sprintf("link status down for %sinterface, disabling it in %d ms", b.role(s), ms))
 	case monitor.LinkBack:
 		s.why = "carrier is back, waiting for updelay"
@@ -115,7 +115,7 @@ func (b *Bond) linkChanged(e monitor.Effect) {
 			return
 		}
 		s.failures++
-		s.why = "no carrier"
+		s.why = s.noCarrier()
 		s.failed(b.now(), s.why)
 		s.flaps.down(b.now(), b.flapHold())
 		b.linkEvent(s, e, "link_down", "link status definitely down, disabling slave")

@@ -80,6 +80,9 @@ func (b *Bond) view() uint64 {
 // do those that don't collect, but for a moment. A slave that is being
 // released goes on delivering as before until its socket is closed.
 func (b *Bond) rxRuleOf(s *slave, now time.Time) rxRule {
+	if s.looped {
+		return rxInactive
+	}
 	if b.lag != nil && !s.collecting && !now.Before(s.drain) && b.vals.AllSlavesActive == 0 {
 		return rxInactive
 	}

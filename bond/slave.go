@@ -77,6 +77,7 @@ type slave struct {
 	outages  []Outage // the latest, oldest first
 	flaps    flaps
 
+	looped  bool      // stacked on the bond: carries nothing
 	fresh   bool      // being added: the link monitor has not looked at it again
 	leaving bool      // being released: receives for a last moment, transmits nothing
 	drain   time.Time // until when frames under way are still taken after losing the active role
@@ -163,7 +164,7 @@ func (s *slave) usable() bool { return s.carrier && !s.leaving }
 // The usable set of balance-xor is only rebuilt when a link goes DOWN or UP for
 // good, so there a slave in FAIL keeps its flows: that is what downdelay is for.
 func (s *slave) canTx(mode policy.Mode) bool {
-	if s.leaving {
+	if s.leaving || s.looped {
 		return false
 	}
 	if mode == policy.BalanceXOR && s.link == monitor.LinkFail {

@@ -83,6 +83,8 @@ type SlaveState struct {
 	Traffic     Traffic   `json:"traffic"`
 	// Addresses are IP addresses on the NIC, where none belongs.
 	Addresses []string `json:"addresses,omitempty"`
+	// Looped: it is stacked on the bond, and so carries nothing.
+	Looped bool `json:"looped,omitempty"`
 	// VLANFilter tells how its NIC's VLAN filter is passed, nil if it filters no VLAN
 	// that is stacked on the bond.
 	VLANFilter *VLANFilterState `json:"vlan_filter,omitempty"`
@@ -145,7 +147,7 @@ func (b *Bond) state() State {
 			Speed:   speed.Mbps, AssumedMbps: s.assume, Duplex: speed.Duplex.String(), Failures: s.failures, Outages: slices.Clone(s.outages),
 			PermMAC: link.MACString(s.permMAC), MAC: link.MACString(s.mac), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
-			Addresses: slices.Clone(s.addrs), Managers: slices.Clone(s.managers), VLANFilter: s.vlanFilter(),
+			Addresses: slices.Clone(s.addrs), Managers: slices.Clone(s.managers), Looped: s.looped, VLANFilter: s.vlanFilter(),
 		})
 	}
 	b.adState(&st, shown)

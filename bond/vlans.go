@@ -25,6 +25,7 @@ func (b *Bond) followRelations(slaves []*slave) {
 	b.noteAbove(m)
 	want := b.vlans(m)
 	for _, s := range slaves {
+		b.breakLoop(m, s)
 		b.passVLANs(m, s, want)
 	}
 }

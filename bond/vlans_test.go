@@ -119,3 +119,47 @@ func TestVLANsByPromiscuity(t *testing.T) {
 		}
 	})
 }
+
+// A device above the bond is refused at any depth; a slave that gets above it later
+// carries nothing until that ends.
+func TestLoops(t *testing.T) {
+	run(t, "mode balance-xor downdelay 5000 miimon 100", []string{"eth0"}, func(r *rig) {
+		v := r.stackVLAN("bond0.5", r.b.index, 5)
+		r.stackVLAN("bond0.5.6", v, 6)
+		for _, name := range []string{"bond0.5", "bond0.5.6"} {
+			if err := r.b.Enslave(r.t.Context(), name); !errors.Is(err, unix.EBUSY) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		br := r.sys.addLink("br9", [6]byte{2, 0, 0, 0, 0, 9})
+		r.sys.mu.Lock()
+		r.sys.links[br].Kind, r.sys.carrier[br] = "bridge", true
+		r.sys.mu.Unlock()
+		r.must(r.b.Enslave(r.t.Context(), "br9"))
+		r.must(r.b.Release(r.t.Context(), "eth0")) // so that br9 is where frames would go
+		put := func(master int) State {
+			r.sys.mu.Lock()
+			r.sys.links[r.b.index].MasterIndex = master
+			r.sys.mu.Unlock()
+			r.e.linkEvent(monitor.LinkEvent{Index: r.b.index, Name: "bond0", Kind: "tun", MasterIndex: master})
+			return r.state()
+		}
+		if got := r.transmit(toPeer); len(got) != 1 {
+			t.Fatalf("before: sent on %v", got)
+		}
+		st := put(br)
+		if got := r.transmit(toPeer); len(got) != 0 || r.receive("br9", flooded) {
+			t.Errorf("a loop carries frames: %v", got)
+		}
+		judged := slices.ContainsFunc(st.Verdict.Causes, func(c Cause) bool { return c.Word == WordLooped && c.Slave == "br9" })
+		if s := st.Slaves[0]; !s.Looped || s.Carrier || !judged {
+			t.Errorf("%+v, %+v", s, st.Verdict)
+		}
+		if st = put(0); st.Slaves[0].Looped || !st.Slaves[0].Carrier || st.Verdict.Word != WordNoRedundancy {
+			t.Errorf("the loop is undone: %+v, %+v", st.Slaves[0], st.Verdict)
+		}
+		if got := r.transmit(toPeer); len(got) != 1 {
+			t.Errorf("afterwards: sent on %v", got)
+		}
+	})
+}

@@ -23,6 +23,10 @@ func (s *Shell) set(ctx context.Context, words, whole []string) int {
 		s.complain("tapbond ip: %s: nothing was changed: only the daemon can do this", r.dev)
 		return exitKernel
 	}
+	if ok && p.bond(r.master) == nil && s.loops(p, r.dev, r.master) {
+		s.complain("RTNETLINK answers: Device or resource busy")
+		return exitKernel
+	}
 	if !ok || !s.concerns(p, &r) {
 		return s.settled(ctx, p, s.real(ctx, whole...))
 	}
