@@ -94,11 +94,26 @@ refuses x bond0/bonding/new
 su nobody -s /bin/sh -c "cat $net/bond0/bonding/mode" | grep -q balance-alb
 ! su nobody -s /bin/sh -c "echo 0 > $net/bond0/bonding/miimon" 2>/dev/null
 
+# As programs walk them: class/net has links into devices, which lead to each other.
+test "$(readlink $net/bond0)" = ../../devices/virtual/net/bond0
+test "$(cd $net && find . -maxdepth 1 -type l | sort | tr '\n' ' ')" = "./bond0 ./eth0 ./eth1 ./lo "
+test "$(readlink -f $net/bond0/lower_eth1)" = "$(readlink -f $net/eth1)"
+test "$(basename "$(readlink $net/eth0/master)")" = bond0
+test "$(readlink -f $net/eth0/upper_bond0)" = $P/sys/devices/virtual/net/bond0
+test "$(readlink -f $net/bond0/subsystem)" = $net
+ls -l $net | grep -q virtual/net/bond0
+test "$(cat $P/sys/devices/virtual/net/bond0/bonding/slaves)" = "eth0 eth1"
+test "$(cat $net/*/bonding/mode)" = "balance-alb 6"
+test "$(find -L $net -maxdepth 2 -name bonding_slave | wc -l)" = 2
+grep -q "^bonding " $P/proc/modules
+test "$(awk '$1 == "bond0:" { print $3 }' $P/proc/net/dev)" -gt 0
+
 # The end.
 nsenter --net=/run/netns/$NS ip link set bond0 down
 echo -eth0 > $net/bond0/bonding/slaves
 echo -eth1 > $net/bond0/bonding/slaves
 echo -bond0 > $net/bonding_masters
+! grep -q "^bonding " $P/proc/modules
 test -z "$(ls $P/proc/net/bonding)"
 test ! -e $net/bond0
 `

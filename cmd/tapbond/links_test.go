@@ -28,7 +28,7 @@ func TestLinks(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	names := []string{"ifdown", "ifenslave", "ifup", "insmod", "ip", "modprobe", "rmmod"}
+	names := []string{"ifdown", "ifenslave", "ifup", "insmod", "ip", "lsmod", "modprobe", "rmmod"}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != len(names) {
 		t.Fatalf("%v, %v", entries, err)

@@ -59,6 +59,18 @@ func realCommand(name string, args []string) int {
 	return 1
 }
 
+// realOutput runs an installed command without arguments and returns what it prints.
+func realOutput(name string) (string, error) {
+	path, err := installed.Find(name)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command(path)
+	cmd.Env = installed.Environ(path)
+	out, err := cmd.Output()
+	return string(out), err
+}
+
 // become turns the process into the installed program at path. It returns only if
 // that fails.
 func become(path string, args []string) error {

@@ -9,7 +9,7 @@ import (
 
 func TestReadsInPiecesFitTogether(t *testing.T) {
 	k, s, src := served(t)
-	mode, code := k.look("sys", "class", "net", "bond0", "bonding", "mode")
+	mode, code := k.look("sys", "devices", "virtual", "net", "bond0", "bonding", "mode")
 	if code != fuse.OK || mode.Mode != unix.S_IFREG|0o644 || mode.Size != 4096 {
 		t.Fatalf("%v %+v", code, mode)
 	}
@@ -42,7 +42,7 @@ func TestReadsInPiecesFitTogether(t *testing.T) {
 	if _, code := k.read(mode.NodeId, h, 0); code != fuse.ENODEV {
 		t.Errorf("when it is gone: %v", code)
 	}
-	if _, code := k.look("sys", "class", "net", "bond0"); code != fuse.ENOENT {
+	if _, code := k.look("sys", "devices", "virtual", "net", "bond0"); code != fuse.ENOENT {
 		t.Errorf("look-up when it is gone: %v", code)
 	}
 	s.Release(nil, &fuse.ReleaseIn{Fh: h})
@@ -53,7 +53,7 @@ func TestReadsInPiecesFitTogether(t *testing.T) {
 
 func TestWrites(t *testing.T) {
 	k, s, src := served(t)
-	mode, _ := k.look("sys", "class", "net", "bond0", "bonding", "mode")
+	mode, _ := k.look("sys", "devices", "virtual", "net", "bond0", "bonding", "mode")
 	h, code := k.open(mode.NodeId, unix.O_WRONLY|unix.O_TRUNC)
 	if code != fuse.OK {
 		t.Fatal(code)
@@ -71,7 +71,7 @@ func TestWrites(t *testing.T) {
 	if _, code := write("bad"); code != fuse.EINVAL {
 		t.Errorf("a bad value: %v", code)
 	}
-	status, _ := k.look("sys", "class", "net", "bond0", "bonding", "mii_status")
+	status, _ := k.look("sys", "devices", "virtual", "net", "bond0", "bonding", "mii_status")
 	for flags, want := range map[uint32]fuse.Status{unix.O_RDONLY: fuse.OK, unix.O_WRONLY: fuse.EACCES, unix.O_RDWR: fuse.EACCES} {
 		if _, code := k.open(status.NodeId, flags); code != want {
 			t.Errorf("open %#x of a file that can only be read: %v", flags, code)
@@ -104,7 +104,7 @@ func TestRefusals(t *testing.T) {
 // A list is read on at any of its entries.
 func TestFolders(t *testing.T) {
 	k, s, _ := served(t)
-	folder, _ := k.look("sys", "class", "net", "bond0", "bonding")
+	folder, _ := k.look("sys", "devices", "virtual", "net", "bond0", "bonding")
 	var out fuse.OpenOut
 	if code := s.OpenDir(nil, &fuse.OpenIn{InHeader: user(folder.NodeId)}, &out); code != fuse.OK {
 		t.Fatal(code)

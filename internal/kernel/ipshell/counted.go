@@ -9,16 +9,16 @@ import (
 	"github.com/tapbond/tapbond/bond"
 )
 
-// What the express lane carries doesn't cross the TAP, whose counters ip prints:
-// it is added.
+// What the express lane carries doesn't cross the TAP, whose counters ip prints, nor
+// do these have the frames that the bond dropped: both are added.
 
 // statLines are those of -statistics, in one direction: the names of the
 // columns, and the numbers under them.
 var statLines = regexp.MustCompile(`(?m)((?:^|\\) {4}(RX|TX):)((?: +[a-z]+)+ *)(\n|\\)( +[0-9 ]+)`)
 
-// counted adds the lane's octets and frames to a link's text.
+// counted adds to the counters in a link's text.
 func counted(b string, st *bond.State) string {
-	if st.Express == nil {
+	if len(st.Uncounted()) == 0 {
 		return b
 	}
 	return statLines.ReplaceAllStringFunc(b, func(lines string) string {
@@ -52,13 +52,10 @@ func width(line, name string) int {
 
 func pad(s string, n int) string { return strings.Repeat(" ", max(0, n-len(s))) + s }
 
-// carried are the lane's numbers for a direction, by ip's names.
+// carried are the numbers to add for a direction, by ip's names.
 func carried(st *bond.State, direction string) map[string]uint64 {
-	t := st.Express.Traffic
-	if strings.EqualFold(direction, "rx") {
-		return map[string]uint64{"bytes": t.RxOctets, "packets": t.RxFrames}
-	}
-	return map[string]uint64{"bytes": t.TxOctets, "packets": t.TxFrames}
+	more, d := st.Uncounted(), strings.ToLower(direction)+"_"
+	return map[string]uint64{"bytes": more[d+"bytes"], "packets": more[d+"packets"], "dropped": more[d+"dropped"]}
 }
 
 func plus(number string, n uint64) string {
@@ -71,7 +68,7 @@ func plus(number string, n uint64) string {
 
 // countedTree does it in JSON.
 func countedTree(o object, st *bond.State) object {
-	if st.Express == nil {
+	if len(st.Uncounted()) == 0 {
 		return o
 	}
 	for _, key := range []string{"stats64", "stats"} {

@@ -8,8 +8,8 @@ import (
 )
 
 // What ip would print if the TAP had counted it, columns and all.
-func TestExpressIsCounted(t *testing.T) {
-	st := &bond.State{Name: "bond0", Express: &bond.ExpressState{Traffic: bond.Traffic{TxFrames: 9, TxOctets: 900, RxFrames: 1234567, RxOctets: 1000000000}}}
+func TestUncountedIsAdded(t *testing.T) {
+	st := &bond.State{Name: "bond0", Express: &bond.ExpressState{Traffic: bond.Traffic{TxFrames: 9, TxOctets: 900, RxFrames: 1234567, RxOctets: 1000000000}}, Drops: map[string]uint64{"tx_full": 2, "tx_down": 1, "rx_inactive": 9}}
 	w := &weaver{picture: &picture{bonds: []bond.State{*st}}, keep: func(string) bool { return true }}
 	const in = `4: bond0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc mq state UP mode DEFAULT group default qlen 1000
     link/ether 7e:ba:db:b4:c0:15 brd ff:ff:ff:ff:ff:ff
@@ -23,7 +23,7 @@ func TestExpressIsCounted(t *testing.T) {
     RX:      bytes packets errors dropped  missed   mcast           
         1000000084 1234569      0       0       0       0 
     TX:  bytes packets errors dropped carrier collsns           
-          1570      18      0       0       0       0 
+          1570      18      0       3       0       0 
 `
 	if got := w.text(in); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -25,9 +25,10 @@ type Client interface {
 	UnloadModule(ctx context.Context) error
 	Bond(ctx context.Context, name string) (bond.State, error)
 	Create(ctx context.Context, req control.CreateRequest) (string, error)
+	Module(ctx context.Context) (bond.ModuleState, error)
 }
 
-// Shell runs modprobe, insmod and rmmod. All fields but Root must be set.
+// Shell runs modprobe, insmod, rmmod and lsmod. All fields but Root must be set.
 type Shell struct {
 	Stdout, Stderr io.Writer
 	// Root is where modprobe's configuration is looked for, "" for /.
@@ -39,6 +40,8 @@ type Shell struct {
 	Start func(ctx context.Context) error
 	// Real runs an installed command and returns its status, or becomes it.
 	Real func(name string, args []string) int
+	// Output runs an installed command without arguments and returns what it prints.
+	Output func(name string) (string, error)
 	// Kernel tells of the kernel's own bonding module.
 	Kernel func() KernelModule
 }
@@ -62,7 +65,7 @@ func LookAtKernel() KernelModule {
 }
 
 // Tools are the names it goes by.
-var Tools = []string{"modprobe", "insmod", "rmmod"}
+var Tools = []string{"modprobe", "insmod", "rmmod", "lsmod"}
 
 // Run carries out one command line of one of Tools, without its first word, and
 // returns the status to exit with.
@@ -72,6 +75,8 @@ func (s *Shell) Run(ctx context.Context, tool string, args []string) int {
 		return s.insmod(ctx, args)
 	case "rmmod":
 		return s.rmmod(ctx, args)
+	case "lsmod":
+		return s.lsmod(ctx, args)
 	}
 	return s.modprobe(ctx, args)
 }

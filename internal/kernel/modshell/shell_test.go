@@ -32,6 +32,7 @@ type fake struct {
 	kernel  KernelModule
 	calls   []string
 	root    string
+	list    string // of the installed lsmod
 }
 
 func newFake(t *testing.T) *fake { return &fake{t: t, serving: true, root: t.TempDir()} }
@@ -87,6 +88,13 @@ func (f *fake) UnloadModule(context.Context) error {
 	return nil
 }
 
+func (f *fake) Module(context.Context) (bond.ModuleState, error) {
+	if !f.serving {
+		return bond.ModuleState{}, control.ErrNoServer
+	}
+	return bond.ModuleState{Loaded: f.loaded}, nil
+}
+
 func (f *fake) Bond(_ context.Context, name string) (bond.State, error) {
 	for _, b := range f.bonds {
 		if b == name {
@@ -130,6 +138,12 @@ func (f *fake) run(command string) (status int, said string, calls []string) {
 		Real: func(name string, args []string) int {
 			f.call("real %s %s", name, strings.Join(args, " "))
 			return 42
+		},
+		Output: func(string) (string, error) {
+			if f.list == "" {
+				return "", errors.New("exit status 1")
+			}
+			return f.list, nil
 		},
 		Kernel: func() KernelModule { return f.kernel },
 	}

@@ -11,21 +11,18 @@ import (
 	"github.com/tapbond/tapbond/internal/kernel/sysfs"
 )
 
-// bondDir is /sys/class/net/BOND: the driver's folder, a link to each slave,
+// bondDir is /sys/devices/virtual/net/BOND: the driver's folder, a link to each slave,
 // and what the kernel has of the device.
-func (t *Tree) bondDir(st *bond.State, err error) (*node, error) {
-	if err != nil {
-		return nil, err
-	}
+func (t *Tree) bondDir(st *bond.State) *node {
 	id := identity("bond", st.Index, st.Name)
 	own := children{"bonding": t.bondingDir(st, id)}
 	for i := range st.Slaves {
 		name := st.Slaves[i].Name
-		own["lower_"+name] = link(id+"/lower_"+name, "../"+name)
+		own["lower_"+name] = link(id+"/lower_"+name, t.host.between(st.Name, name))
 	}
-	d := t.deviceDir(id, st.Name, own, bondForm(st))
+	d := t.deviceDir(id, st.Name, own, t.bondForm(st))
 	d.always = children{"bonding": own["bonding"]}
-	return d, nil
+	return d
 }
 
 func (t *Tree) bondingDir(st *bond.State, id string) *node {
@@ -49,12 +46,9 @@ func (t *Tree) bondingDir(st *bond.State, id string) *node {
 	return fixedDir(id+"/bonding", c)
 }
 
-// slaveDir is /sys/class/net/SLAVE: the driver's folder, links to the bond, and
+// slaveDir is what /sys/class/net/SLAVE leads to: the driver's folder, links to the bond, and
 // what the kernel has of the device.
-func (t *Tree) slaveDir(st *bond.State, s *bond.SlaveState, err error) (*node, error) {
-	if err != nil {
-		return nil, err
-	}
+func (t *Tree) slaveDir(st *bond.State, s *bond.SlaveState) *node {
 	// Enslaved again it is another slave.
 	id := identity(identity("slave", st.Index, st.Name), s.Index, s.Name)
 	c := children{}
@@ -77,12 +71,12 @@ func (t *Tree) slaveDir(st *bond.State, s *bond.SlaveState, err error) (*node, e
 	}
 	own := children{
 		"bonding_slave":    fixedDir(id+"/bonding_slave", c),
-		"master":           link(id+"/master", "../"+st.Name),
-		"upper_" + st.Name: link(id+"/upper", "../"+st.Name),
+		"master":           link(id+"/master", t.host.between(s.Name, st.Name)),
+		"upper_" + st.Name: link(id+"/upper", t.host.between(s.Name, st.Name)),
 	}
 	d := t.deviceDir(id, s.Name, own, slaveForm)
 	d.always = children{"bonding_slave": own["bonding_slave"]}
-	return d, nil
+	return d
 }
 
 // deviceDir is own, and whatever else the real folder of the device has.
@@ -115,6 +109,8 @@ type form struct {
 	hidden map[string]bool                   // files the driver's have not
 	text   map[string]func(is string) string // what is read, made of what the real one reads
 	closed map[string]bool                   // files that the driver's devices don't take a write to
+	// counters are to be added to those of the folder statistics.
+	counters func(ctx context.Context) (bond.Counters, error)
 }
 
 // Flags of a device that ours can't have.
@@ -126,8 +122,12 @@ const (
 var slaveForm = form{text: map[string]func(string) string{"flags": withFlag(iffSlave)}}
 
 // bondForm: the device is a TAP, and doesn't look like one.
-func bondForm(st *bond.State) form {
+func (t *Tree) bondForm(st *bond.State) form {
 	return form{
+		counters: func(ctx context.Context) (bond.Counters, error) {
+			now, err := t.state(ctx, st.Name, st.Index)
+			return now.Uncounted(), err
+		},
 		closed: map[string]bool{"carrier": true}, // a TAP's can be set
 		hidden: map[string]bool{"tun_flags": true, "owner": true, "group": true},
 		text: map[string]func(string) string{

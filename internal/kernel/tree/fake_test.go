@@ -155,7 +155,9 @@ func machine(t *testing.T) Host {
 			t.Fatal(err)
 		}
 	}
-	put("proc/net/dev", "dev", 0o444)
+	put("proc/net/dev", netDevText, 0o444)
+	put("proc/modules", "tun 61440 2 - Live 0x0000000000000000\n", 0o444)
+	put("sys/devices/system/cpu/online", "0", 0o444)
 	put("proc/1/stat", "1", 0o444)
 	put("sys/block/none", "", 0o444)
 	put("sys/class/net/.keep", "", 0o444)
@@ -166,15 +168,26 @@ func machine(t *testing.T) Host {
 		put(at+"address", "02:00:00:00:00:00\n", 0o444)
 		put(at+"uevent", "INTERFACE="+name+"\nIFINDEX=4\n", 0o644)
 		put(at+"statistics/rx_packets", "7\n", 0o444)
+		put(at+"statistics/tx_dropped", "2\n", 0o444)
 		ln("../../devices/"+dev, "sys/class/net/"+name)
 	}
 	put("sys/devices/virtual/net/bond0/tun_flags", "0x1002\n", 0o444)
 	put("sys/devices/virtual/net/bond0/carrier", "1\n", 0o644)
 	put("sys/devices/virtual/net/bond0/addr_assign_type", "3\n", 0o444)
+	put("sys/devices/pci0/0000:00:01.0/vendor", "0x8086", 0o444)
+	put("sys/devices/pci0/0000:00:03.0/vendor", "0x8086", 0o444)
+	ln("../../../bus/pci/drivers/e1000", "sys/devices/pci0/0000:00:01.0/driver")
+	ln("../../../../class/net", "sys/devices/virtual/net/bond0/subsystem")
 	ln("../../../0000:00:01.0", "sys/devices/pci0/0000:00:01.0/net/eth0/device")
 	ln("../../../../virtual/net/vlan5", "sys/devices/pci0/0000:00:01.0/net/eth0/upper_vlan5")
 	return h
 }
+
+const netDevText = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:    3193      29    0    0    0     0          0         0     3193      29    0    0    0     0       0          0
+ bond0: 5000000    4000    0    1    0     0          0         0      700       7    0    2    0     0       0          0
+`
 
 // pair is bond0 of eth0 and eth1.
 func pair() *daemon {

@@ -42,8 +42,11 @@ func (f *forward) node(id, rel string) *node {
 }
 
 func (f *forward) file(id, rel string, perm fs.FileMode) *node {
-	n := file(id, func(context.Context, Reader) (string, error) {
+	n := file(id, func(ctx context.Context, _ Reader) (string, error) {
 		text, err := f.t.host.read(f.real(rel))
+		if name, ok := strings.CutPrefix(rel, "statistics/"); ok && f.as.counters != nil && err == nil {
+			return f.counted(ctx, name, text)
+		}
 		if change := f.as.text[rel]; change != nil && err == nil {
 			text = change(text)
 		}
@@ -67,30 +70,22 @@ func (f *forward) file(id, rel string, perm fs.FileMode) *node {
 	return n
 }
 
-// link leads where the real one leads. Another device of the namespace is a
-// neighbour in the tree.
+// counted is a file of the folder statistics, with what the kernel didn't count.
+func (f *forward) counted(ctx context.Context, name, text string) (string, error) {
+	more, err := f.as.counters(ctx)
+	if err != nil {
+		return "", err
+	}
+	return plus(strings.TrimSpace(text), more[name]) + "\n", nil
+}
+
+// link is the kernel's own: what it leads to has the same place in the tree.
 func (f *forward) link(id, rel string) *node {
 	to, err := f.t.host.readlink(f.real(rel))
 	if err != nil {
 		return nil
 	}
-	if path.IsAbs(to) {
-		return link(id, to)
-	}
-	// The folder in class/net is a link itself.
-	at := path.Join("/sys/class/net", f.device)
-	if home, err := f.t.host.readlink(f.real("")); err == nil {
-		at = path.Join("/sys/class/net", home)
-	}
-	to = path.Join(at, path.Dir(rel), to)
-	if isDeviceLink(rel) {
-		return link(id, "../"+path.Base(to))
-	}
 	return link(id, to)
-}
-
-func isDeviceLink(name string) bool {
-	return name == "master" || strings.HasPrefix(name, "upper_") || strings.HasPrefix(name, "lower_")
 }
 
 // withFlag is the file flags with one more in it.

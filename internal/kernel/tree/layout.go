@@ -2,12 +2,9 @@ package tree
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/kernel/proc"
 )
 
@@ -15,15 +12,18 @@ import (
 func (t *Tree) layout() *node {
 	return fixedDir("", children{
 		"proc": t.over("proc", t.host.Proc, "/proc", children{
+			"modules": t.modulesFile(),
 			"net": t.over("proc/net", filepath.Join(t.host.Proc, "net"), "/proc/net", children{
 				"bonding": dir("proc/net/bonding", (*view).bondNames, t.procFile),
+				"dev":     t.netDev(),
 			}),
 		}),
 		"sys": t.over("sys", t.host.Sys, "/sys", children{
 			"class": t.over("sys/class", filepath.Join(t.host.Sys, "class"), "/sys/class", children{
 				"net": dir("sys/class/net", t.deviceNames, t.device),
 			}),
-			"module": t.modules(),
+			"devices": t.devices(""),
+			"module":  t.modules(),
 		}),
 	})
 }
@@ -54,6 +54,17 @@ func (t *Tree) hostLink(id, real, shown, name string) *node {
 	n := link(id+"/"+name, shown+"/"+name)
 	n.host = true
 	return n
+}
+
+// hostEntry is the real thing: a link as the kernel has it, which leads to the
+// same place of this tree, and anything else by a link to it.
+func (t *Tree) hostEntry(id, real, shown, name string) *node {
+	if to, err := t.host.readlink(filepath.Join(real, name)); err == nil && !filepath.IsAbs(to) {
+		n := link(id+"/"+name, to)
+		n.host = true
+		return n
+	}
+	return t.hostLink(id, real, shown, name)
 }
 
 func (v *view) bondNames() ([]string, error) {
@@ -100,61 +111,19 @@ func (t *Tree) deviceNames(v *view) ([]string, error) {
 	return append(names, t.host.names(t.host.netClass())...), err
 }
 
+// device is a link to where the device is, as for the kernel.
 func (t *Tree) device(v *view, name string) (*node, error) {
 	if name == mastersFile {
 		return t.masters(), nil
 	}
-	if st, err := v.bond(name); st != nil || err != nil {
-		return t.bondDir(st, err)
-	}
-	st, s, err := v.slave(name)
-	if s != nil || err != nil {
-		return t.slaveDir(st, s, err)
-	}
-	return t.hostLink("sys/class/net", t.host.netClass(), "/sys/class/net", name), nil
-}
-
-// modules is /sys/module, with the driver while it is loaded.
-func (t *Tree) modules() *node {
-	const own = "bonding"
-	rest := t.over("sys/module", filepath.Join(t.host.Sys, "module"), "/sys/module", nil)
-	names := func(v *view) ([]string, error) {
-		all, _ := rest.names(v)
-		all = slices.DeleteFunc(all, func(name string) bool { return name == own })
-		driver, err := t.driver()
-		if driver != nil {
-			all = append(all, own)
-		}
-		return all, err
-	}
-	child := func(v *view, name string) (*node, error) {
-		if name == own {
-			return t.driver()
-		}
-		return rest.child(v, name)
-	}
-	return dir("sys/module", names, child)
-}
-
-// driver is /sys/module/bonding, nil if it isn't loaded.
-func (t *Tree) driver() (*node, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
-	defer cancel()
-	st, err := t.src.Module(ctx)
-	if errors.Is(err, control.ErrNoServer) || err == nil && !st.Loaded {
-		return nil, nil
+	ours, err := v.isOurs(name)
+	if ours {
+		return link("sys/class/net/"+name, "../../devices/"+t.host.place(name)), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	parameters := children{}
-	for name, text := range st.Files {
-		parameters[name] = fixed("sys/module/bonding/parameters/"+name, text)
-	}
-	return dir("sys/module/bonding", nil, nil).with(children{
-		"initstate":  fixed("sys/module/bonding/initstate", "live\n"),
-		"parameters": dir("sys/module/bonding/parameters", nil, nil).with(parameters),
-	}), nil
+	return t.hostEntry("sys/class/net", t.host.netClass(), "/sys/class/net", name), nil
 }
 
 // masters is /sys/class/net/bonding_masters.

@@ -69,6 +69,8 @@ type view struct {
 	asked bool
 	bonds []bond.State
 	err   error
+
+	places *atlas
 }
 
 func (v *view) look() ([]bond.State, error) {

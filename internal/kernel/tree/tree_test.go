@@ -51,17 +51,24 @@ func TestWhatIsWhere(t *testing.T) {
 	_, tr := planted(t)
 	for path, want := range map[string][]string{
 		"":                 {"proc/", "sys/"},
-		"proc":             {"1 -> /proc/1", "net/"},
-		"proc/net":         {"bonding/", "dev -> /proc/net/dev"},
+		"proc":             {"1 -> /proc/1", "modules", "net/"},
+		"proc/net":         {"bonding/", "dev"},
 		"proc/net/bonding": {"bond0"},
-		"sys":              {"block -> /sys/block", "class/", "devices -> /sys/devices", "module/"},
+		"sys":              {"block -> /sys/block", "class/", "devices/", "module/"},
 		"sys/class":        {"net/"},
 		"sys/module":       {"bonding/"},
-		"sys/class/net":    {".keep -> /sys/class/net/.keep", "bond0/", "bonding_masters", "eth0/", "eth1/", "lo -> /sys/class/net/lo"},
-		"sys/class/net/bond0": {"addr_assign_type", "address", "bonding/", "carrier", "flags", "lower_eth0 -> ../eth0", "lower_eth1 -> ../eth1",
-			"mtu", "statistics/", "uevent"},
-		"sys/class/net/eth0": {"address", "bonding_slave/", "device -> /sys/devices/pci0/0000:00:01.0", "flags", "master -> ../bond0",
-			"mtu", "statistics/", "uevent", "upper_bond0 -> ../bond0", "upper_vlan5 -> ../vlan5"},
+		"sys/class/net": {".keep -> /sys/class/net/.keep", "bond0 -> ../../devices/virtual/net/bond0", "bonding_masters",
+			"eth0 -> ../../devices/pci0/0000:00:01.0/net/eth0", "eth1 -> ../../devices/pci0/0000:00:02.0/net/eth1", "lo -> ../../devices/virtual/net/lo"},
+		"sys/devices":                   {"pci0/", "system -> /sys/devices/system", "virtual/"},
+		"sys/devices/pci0":              {"0000:00:01.0/", "0000:00:02.0/", "0000:00:03.0 -> /sys/devices/pci0/0000:00:03.0"},
+		"sys/devices/pci0/0000:00:01.0": {"driver -> ../../../bus/pci/drivers/e1000", "net/", "vendor -> /sys/devices/pci0/0000:00:01.0/vendor"},
+		"sys/devices/virtual":           {"net/"},
+		"sys/devices/virtual/net":       {"bond0/", "lo -> /sys/devices/virtual/net/lo"},
+		"sys/devices/virtual/net/bond0": {"addr_assign_type", "address", "bonding/", "carrier", "flags",
+			"lower_eth0 -> ../../../pci0/0000:00:01.0/net/eth0", "lower_eth1 -> ../../../pci0/0000:00:02.0/net/eth1",
+			"mtu", "statistics/", "subsystem -> ../../../../class/net", "uevent"},
+		"sys/devices/pci0/0000:00:01.0/net/eth0": {"address", "bonding_slave/", "device -> ../../../0000:00:01.0", "flags", "master -> ../../../../virtual/net/bond0",
+			"mtu", "statistics/", "uevent", "upper_bond0 -> ../../../../virtual/net/bond0", "upper_vlan5 -> ../../../../virtual/net/vlan5"},
 	} {
 		if diff := cmp.Diff(want, names(t, tr, path)); diff != "" {
 			t.Errorf("%s: %s", path, diff)
@@ -77,7 +84,7 @@ func TestModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, _, _ := strings.Cut(string(recorded), "\n\n")
-	entries, err := tr.List("sys/class/net/bond0/bonding", 0)
+	entries, err := tr.List("sys/devices/virtual/net/bond0/bonding", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,12 +96,12 @@ func TestModes(t *testing.T) {
 		t.Error(diff)
 	}
 	for path, want := range map[string]string{
-		"sys/class/net/bonding_masters":              "-rw-r--r--",
-		"proc/net/bonding/bond0":                     "-r--r--r--",
-		"sys/class/net/eth0/bonding_slave/state":     "-r--r--r--",
-		"sys/class/net/bond0/mtu":                    "-rw-r--r--",
-		"sys/class/net/bond0/statistics":             "drwxr-xr-x",
-		"sys/module/bonding/parameters/num_grat_arp": "-r--r--r--",
+		"sys/class/net/bonding_masters":                              "-rw-r--r--",
+		"proc/net/bonding/bond0":                                     "-r--r--r--",
+		"sys/devices/pci0/0000:00:01.0/net/eth0/bonding_slave/state": "-r--r--r--",
+		"sys/devices/virtual/net/bond0/mtu":                          "-rw-r--r--",
+		"sys/devices/virtual/net/bond0/statistics":                   "drwxr-xr-x",
+		"sys/module/bonding/parameters/num_grat_arp":                 "-r--r--r--",
 	} {
 		e, err := tr.Find(path)
 		if err != nil || e.Mode.String() != want && !strings.HasPrefix(e.Mode.String(), "L") {
@@ -106,24 +113,27 @@ func TestModes(t *testing.T) {
 func TestReads(t *testing.T) {
 	_, tr := planted(t)
 	for path, want := range map[string]string{
-		"sys/class/net/bonding_masters":               "bond0\n",
-		"sys/class/net/bond0/bonding/mode":            "active-backup\n",
-		"sys/class/net/eth1/bonding_slave/mii_status": "going back\n",
-		"sys/class/net/eth0/bonding_slave/state":      "active\n",
-		"sys/class/net/bond0/flags":                   "0x1403\n",
-		"sys/class/net/eth0/flags":                    "0x1803\n",
-		"sys/class/net/bond0/addr_assign_type":        "2\n",
-		"sys/class/net/bond0/uevent":                  "DEVTYPE=bond\nINTERFACE=bond0\nIFINDEX=4\n",
-		"sys/class/net/eth0/statistics/rx_packets":    "7\n",
-		"sys/module/bonding/parameters/num_grat_arp":  "1\n",
-		"sys/module/bonding/initstate":                "live\n",
-		"sys/class/net/bond0/bonding/ad_actor_key":    "15\n",
+		"sys/class/net/bonding_masters":                                   "bond0\n",
+		"sys/devices/virtual/net/bond0/bonding/mode":                      "active-backup\n",
+		"sys/devices/pci0/0000:00:02.0/net/eth1/bonding_slave/mii_status": "going back\n",
+		"sys/devices/pci0/0000:00:01.0/net/eth0/bonding_slave/state":      "active\n",
+		"sys/devices/virtual/net/bond0/flags":                             "0x1403\n",
+		"sys/devices/pci0/0000:00:01.0/net/eth0/flags":                    "0x1803\n",
+		"sys/devices/virtual/net/bond0/addr_assign_type":                  "2\n",
+		"sys/devices/virtual/net/bond0/uevent":                            "DEVTYPE=bond\nINTERFACE=bond0\nIFINDEX=4\n",
+		"sys/devices/pci0/0000:00:01.0/net/eth0/statistics/rx_packets":    "7\n",
+		"sys/module/bonding/parameters/num_grat_arp":                      "1\n",
+		"sys/module/bonding/initstate":                                    "live\n",
+		"sys/module/bonding/refcnt":                                       "0\n",
+		"sys/module/bonding/coresize":                                     "229376\n",
+		"proc/modules":                                                    "bonding 229376 0 - Live 0x0000000000000000\ntun 61440 2 - Live 0x0000000000000000\n",
+		"sys/devices/virtual/net/bond0/bonding/ad_actor_key":              "15\n",
 	} {
 		if got, err := tr.Read(t.Context(), path, &Entry{}, root); got != want || err != nil {
 			t.Errorf("%s reads %q %v, want %q", path, got, err, want)
 		}
 	}
-	if got, err := tr.Read(t.Context(), "sys/class/net/bond0/bonding/ad_actor_key", &Entry{}, Reader{}); got != "" || err != nil {
+	if got, err := tr.Read(t.Context(), "sys/devices/virtual/net/bond0/bonding/ad_actor_key", &Entry{}, Reader{}); got != "" || err != nil {
 		t.Errorf("LACP's identity for everybody: %q %v", got, err)
 	}
 	text, err := tr.Read(t.Context(), "proc/net/bonding/bond0", &Entry{}, root)
@@ -135,12 +145,12 @@ func TestReads(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	d, tr := planted(t)
 	for path, want := range map[string]error{
-		"sys/class/net/bond1":                   unix.ENOENT,
-		"sys/class/net/bond0/tun_flags":         unix.ENOENT,
-		"sys/class/net/bond0/bonding/prio":      unix.ENOENT,
-		"proc/net/bonding/eth0":                 unix.ENOENT,
-		"sys/class/net/bonding_masters/x":       unix.ENOTDIR,
-		"sys/class/net/eth0/bonding_slave/mode": unix.ENOENT,
+		"sys/class/net/bond1":                                       unix.ENOENT,
+		"sys/devices/virtual/net/bond0/tun_flags":                   unix.ENOENT,
+		"sys/devices/virtual/net/bond0/bonding/prio":                unix.ENOENT,
+		"proc/net/bonding/eth0":                                     unix.ENOENT,
+		"sys/class/net/bonding_masters/x":                           unix.ENOTDIR,
+		"sys/devices/pci0/0000:00:01.0/net/eth0/bonding_slave/mode": unix.ENOENT,
 	} {
 		if _, err := tr.Find(path); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", path, err, want)
@@ -150,19 +160,19 @@ func TestAnswers(t *testing.T) {
 		path, text string
 		want       error
 	}{
-		{"sys/class/net/bond0/bonding/mode", "bad\n", unix.EINVAL},
-		{"sys/class/net/bond0/bonding/mii_status", "up", unix.EACCES},
-		{"sys/class/net/bond0/bonding", "", unix.EISDIR},
-		{"sys/class/net/bond0/carrier", "0", unix.EOPNOTSUPP},
+		{"sys/devices/virtual/net/bond0/bonding/mode", "bad\n", unix.EINVAL},
+		{"sys/devices/virtual/net/bond0/bonding/mii_status", "up", unix.EACCES},
+		{"sys/devices/virtual/net/bond0/bonding", "", unix.EISDIR},
+		{"sys/devices/virtual/net/bond0/carrier", "0", unix.EOPNOTSUPP},
 		{"sys/class/net/bonding_masters", "bond1\n", unix.EPERM},
 		{"sys/class/net/bonding_masters", "+bond0\n", unix.EEXIST},
 		{"sys/class/net/bonding_masters", "+lo\n", unix.EEXIST},
 		{"sys/class/net/bonding_masters", "-eth0\n", unix.ENODEV},
 		{"sys/class/net/bonding_masters", "+bond1\n", nil},
 		{"sys/class/net/bonding_masters", "-bond1\n", nil},
-		{"sys/class/net/bond0/bonding/slaves", "+eth2\n", nil},
-		{"sys/class/net/bond0/bonding/slaves", "+eth3\x00zz\n", nil},
-		{"sys/class/net/bond0/mtu", "1400\n", nil},
+		{"sys/devices/virtual/net/bond0/bonding/slaves", "+eth2\n", nil},
+		{"sys/devices/virtual/net/bond0/bonding/slaves", "+eth3\x00zz\n", nil},
+		{"sys/devices/virtual/net/bond0/mtu", "1400\n", nil},
 	} {
 		n, err := tr.Write(t.Context(), w.path, 0, []byte(w.text))
 		if !errors.Is(err, w.want) || err == nil && n != len(w.text) {
@@ -173,7 +183,7 @@ func TestAnswers(t *testing.T) {
 	if diff := cmp.Diff(want, d.did); diff != "" {
 		t.Error(diff)
 	}
-	if text, _ := tr.Read(t.Context(), "sys/class/net/bond0/mtu", &Entry{}, root); text != "1400\n" {
+	if text, _ := tr.Read(t.Context(), "sys/devices/virtual/net/bond0/mtu", &Entry{}, root); text != "1400\n" {
 		t.Errorf("mtu reads %q", text)
 	}
 }
@@ -181,7 +191,7 @@ func TestAnswers(t *testing.T) {
 // A write takes a page at most, as sysfs does.
 func TestLongWrite(t *testing.T) {
 	_, tr := planted(t)
-	n, err := tr.Write(t.Context(), "sys/class/net/bond0/bonding/mode", 0, slices.Repeat([]byte("x"), 5000))
+	n, err := tr.Write(t.Context(), "sys/devices/virtual/net/bond0/bonding/mode", 0, slices.Repeat([]byte("x"), 5000))
 	if n != 4096 || err != nil {
 		t.Errorf("%d %v", n, err)
 	}
@@ -200,6 +210,12 @@ func TestNoDaemon(t *testing.T) {
 		if name, _, _ := strings.Cut(n, " "); name != want[i] || strings.HasSuffix(n, "/") {
 			t.Errorf("there is %s", n)
 		}
+	}
+	if text, err := tr.Read(t.Context(), "proc/modules", &Entry{}, root); err != nil || strings.Contains(text, "bonding") {
+		t.Errorf("modules: %q %v", text, err)
+	}
+	if got := names(t, tr, "sys/devices/virtual/net"); !slices.Equal(got, []string{"bond0 -> /sys/devices/virtual/net/bond0", "lo -> /sys/devices/virtual/net/lo"}) {
+		t.Errorf("devices: %v", got)
 	}
 	if got := names(t, tr, "sys/module"); len(got) > 0 {
 		t.Errorf("modules: %v", got)
@@ -224,7 +240,7 @@ func TestNoDaemon(t *testing.T) {
 // What was opened before a device went, and came again, is nobody's.
 func TestAnotherDeviceOfTheName(t *testing.T) {
 	d, tr := planted(t)
-	const mode, slave, folder = "sys/class/net/bond0/bonding/mode", "sys/class/net/eth0/bonding_slave/state", "sys/class/net/bond0"
+	const mode, slave, folder = "sys/devices/virtual/net/bond0/bonding/mode", "sys/devices/pci0/0000:00:01.0/net/eth0/bonding_slave/state", "sys/devices/virtual/net/bond0"
 	was := map[string]Entry{}
 	for _, path := range []string{mode, slave, folder} {
 		e, err := tr.Find(path)
