@@ -64,7 +64,7 @@ func (f *File) bond(name string, module []Opt) *Bond {
 func (f *File) roleOfBond() {
 	if s := f.Get("MASTER"); s.Value != "" {
 		if isYes(s.Value) {
-			f.note(s.Pos, "MASTER=%s: tolerated; MASTER names the bond in a slave's file", s.Value)
+			f.say(Minor, s.Pos, "MASTER=%s: tolerated; MASTER names the bond in a slave's file", s.Value)
 		} else if !isNo(s.Value) {
 			f.wrong(s.Pos, "MASTER=%s: a bond can't be a slave of another one", s.Value)
 		}

@@ -21,6 +21,9 @@ func machine() *World {
 		Start: func(dev string) []string { return []string{"dhclient", "-1", dev} },
 		Stop:  func(dev string) []string { return []string{"dhclient", "-r", dev} },
 		Runs:  func(string) bool { return true }, // for a bond that was there
+	}, DHCP6: &DHCP{
+		Start: func(dev string) []string { return []string{"dhclient", "-6", dev} },
+		Runs:  func(string) bool { return false },
 	}}
 	w.Links = append(w.Links, Link{Name: "lo", Up: true, Loopback: true, MTU: 65536})
 	for i := range 4 {

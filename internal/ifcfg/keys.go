@@ -74,10 +74,10 @@ func (f *File) keys(read []string) {
 		which := -1
 		switch {
 		case l.Fate != Open:
+		case s.Value == "", slices.Contains(silent, k):
+			l.Fate = Implied
 		case slices.Contains(read, k):
 			l.Fate = Applied
-		case slices.Contains(silent, k), s.Value == "":
-			l.Fate = Implied
 		case slices.Contains(without, k):
 			which = 0
 		case slices.Contains(undone, k):

@@ -173,6 +173,11 @@ func (s *Set) alias(f *File) {
 	b.take(f.remarks)
 	if f.yes("ONPARENT", true) {
 		b.Addrs = append(b.Addrs, addrs...)
+		return
+	}
+	b.note(Pos{File: f.Path}, "%s: not brought up: ONPARENT=no", f.device())
+	for _, l := range f.lines {
+		l.Fate = Noted
 	}
 }
 

@@ -22,9 +22,10 @@ type File struct {
 	Name     string // after "ifcfg-": "bond0"
 	Settings []Setting
 	text     []byte
-	lines    []*Line // one for each setting
-	broken   []*Line // what is no setting
-	by       Setting // MASTER, where it stands for a name
+	lines    []*Line  // one for each setting
+	broken   []*Line  // what is no setting
+	tails    []Remark // texts behind values
+	by       Setting  // MASTER, where it stands for a name
 	remarks
 }
 
@@ -130,15 +131,16 @@ func (f *File) statement(s *syntax.Stmt) {
 func (f *File) command(at Pos, c *syntax.CallExpr) {
 	first := c.Args[0].Lit()
 	switch {
-	case strings.HasPrefix(first, "="):
-		f.wrong(at, `the key before "=" is missing`)
-	case len(c.Assigns) == 0 && len(c.Args) > 1 && strings.HasPrefix(leading(c.Args[1]), "="),
-		len(c.Assigns) == 0 && strings.HasSuffix(first, "="):
-		f.wrong(at, `%s: no blanks may stand around "="`, strings.TrimSuffix(first, "="))
+	case slices.ContainsFunc(c.Assigns, func(a *syntax.Assign) bool { return a.Name == nil || a.Name.Value == "" }):
+		f.wrong(at, "is no KEY=VALUE")
 	case len(c.Assigns) > 0 && c.Assigns[0].Value == nil:
 		f.wrong(at, `%s: no blanks may stand around "="`, c.Assigns[0].Name.Value)
 	case len(c.Assigns) > 0:
 		f.wrong(at, `%s: a value with blanks needs quotes: %[1]s="…"`, c.Assigns[len(c.Assigns)-1].Name.Value)
+	case strings.HasPrefix(first, "="):
+		f.wrong(at, `the key before "=" is missing`)
+	case first != "" && (len(c.Args) > 1 && strings.HasPrefix(leading(c.Args[1]), "=") || strings.HasSuffix(first, "=")):
+		f.wrong(at, `%s: no blanks may stand around "="`, strings.TrimSuffix(first, "="))
 	default:
 		f.wrong(at, "would run %q, which is not done: only KEY=VALUE is read", leading(c.Args[0]))
 	}

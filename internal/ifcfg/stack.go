@@ -18,6 +18,8 @@ type Stacked struct {
 	Addrs          []string // with their prefix lengths
 	Gateways       []string
 	DHCP           bool
+	// Rest are the names of lines that the commands don't follow.
+	Rest []string
 }
 
 // Commands returns a line of shell that makes it.
@@ -47,7 +49,11 @@ func (s *Stacked) Commands() string {
 
 // NoteStacked notes an interface on top of a bond.
 func (b *Bond) NoteStacked(at Pos, s *Stacked) {
-	b.note(at, "%s on %s is not made here; this makes it: `%s`", s.Name, b.Name, s.Commands())
+	rest := ""
+	if len(s.Rest) > 0 {
+		rest = " (which leaves out " + strings.Join(s.Rest, ", ") + ")"
+	}
+	b.note(at, "%s on %s is not made here; this makes it: `%s`%s", s.Name, b.Name, s.Commands(), rest)
 }
 
 // onTop notes VLANs and bridges on a bond, which are not made here.
@@ -99,6 +105,12 @@ func (s *Set) portsOf(bridge string) []string {
 	return out
 }
 
+// ofStacked are the keys that the commands for such a file follow.
+var ofStacked = []string{
+	"DEVICE", "TYPE", "VLAN", "PHYSDEV", "VLAN_ID", "BOOTPROTO", "ONBOOT", "STARTMODE", "IPADDR", "NETMASK", "PREFIX", "PREFIXLEN", "NETWORK", "IPV6ADDR",
+	"IPV6ADDR_SECONDARIES", "GATEWAY", "IPV6_DEFAULTGW", "IPV6INIT", "STP", "BRIDGE", "BRIDGE_PORTS", "BRIDGE_STP", "NM_CONTROLLED", "USERCTL", "DEFROUTE",
+}
+
 // stacked reads a file as one of an interface on top of another.
 func (f *File) stacked() *Stacked {
 	up := &Stacked{Name: f.device(), DHCP: strings.HasPrefix(strings.ToLower(f.Get("BOOTPROTO").Value), "dhcp")}
@@ -124,6 +136,12 @@ func (f *File) stacked() *Stacked {
 	for _, key := range []string{"GATEWAY", "IPV6_DEFAULTGW"} {
 		if v := f.Get(key).Value; v != "" {
 			up.Gateways = append(up.Gateways, v)
+		}
+	}
+	for _, set := range f.last() {
+		k := family(set.Key)
+		if set.Value != "" && !slices.Contains(silent, k) && !slices.Contains(ofStacked, k) {
+			up.Rest = append(up.Rest, set.Key)
 		}
 	}
 	if strings.EqualFold(f.Get("STP").Value, "on") || isYes(f.Get("STP").Value) || strings.EqualFold(f.Get("BRIDGE_STP").Value, "on") {

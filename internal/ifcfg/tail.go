@@ -2,10 +2,12 @@ package ifcfg
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,7 +42,27 @@ func (f *File) withoutTails(data []byte) []byte {
 		kept, open = f.withoutTail(line, Pos{File: f.Path, Line: number})
 		out.Write(kept)
 	}
+	f.noteTails()
 	return out.Bytes()
+}
+
+// noteTails notes them all at once: a file that has them has many.
+func (f *File) noteTails() {
+	if len(f.tails) == 0 {
+		return
+	}
+	text := f.tails[0].Text
+	var more []string
+	for _, t := range f.tails[1:] {
+		more = append(more, strconv.Itoa(t.Line))
+	}
+	switch {
+	case len(more) == 1:
+		text += ", nor that on line " + more[0]
+	case len(more) > 1:
+		text += ", nor that on lines " + strings.Join(more, ", ")
+	}
+	f.note(f.tails[0].Pos, "%s; a comment begins with #", text)
 }
 
 // closes returns open, or 0 if the line has the closing mark. Behind it the line
@@ -90,7 +112,7 @@ func (f *File) withoutTail(line []byte, at Pos) (kept []byte, open byte) {
 		if strings.HasPrefix(value, "(") || value == "" || !remark(key, value, tail) {
 			return line, 0
 		}
-		f.note(at, "%s: the text behind the value is not read (%s); a comment begins with #", key, shown(tail))
+		f.tails = append(f.tails, Remark{Pos: at, Text: fmt.Sprintf("%s: the text behind the value is not read (%s)", key, shown(tail))})
 		return append(slices.Clone(line[:end]), '\n'), 0
 	}
 }

@@ -1,8 +1,10 @@
 package ifupdown
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,5 +97,60 @@ func accounted(t *testing.T, s *ifcfg.Set, text string) {
 				t.Errorf("%v: %s is refused, and nothing says so", l.Pos, l.Text)
 			}
 		}
+	}
+}
+
+// harmless are lines without which a plan may be the same: they say what is so
+// anyway, or decide only together with others.
+var harmless = []string{"auto", "allow-hotplug", "iface", "template", "netmask", "bond-master", "bond-slaves", "source", "use", "inherit"}
+
+// redundant are lines that say what another one says, or that the whole stanza is
+// left out.
+var redundant = []string{"alias-stanzas:10", "nic-with-primary:5", "nic-with-primary:12", "proxmox:24", "same-mode-twice:5", "same-mode-twice:6"}
+
+// TestAppliedLinesMatter: of every line that is said to be applied, noted or
+// refused, the plan tells: it is another one without it.
+func TestAppliedLinesMatter(t *testing.T) {
+	files, err := filepath.Glob("testdata/cases/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := t.TempDir()
+		file := filepath.Join(root, "interfaces")
+		text := sections(string(data))["etc/network/interfaces"]
+		plan := func(text string) (*ifcfg.Set, string) {
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Read(file, root, new(modconf.Config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s, told(s.UpAll(machine(), ifcfg.Rules{}))
+		}
+		s, whole := plan(text)
+		for _, l := range s.Lines() {
+			if slices.Contains(redundant, fmt.Sprintf("%s:%d", strings.TrimSuffix(filepath.Base(path), ".txt"), l.Line)) {
+				continue
+			}
+			if l.Fate == ifcfg.Foreign || l.Fate == ifcfg.Implied || slices.Contains(harmless, l.Text) || strings.Contains(whole, "mistake:") && l.Fate != ifcfg.Refused {
+				continue
+			}
+			lines := strings.SplitAfter(text, "\n")
+			lines[l.Line-1] = "\n"
+			tried++
+			if _, again := plan(strings.Join(lines, "")); again == whole {
+				t.Errorf("%s:%d: %s: is %v, and without it nothing changes", path, l.Line, l.Text, l.Fate)
+			}
+		}
+	}
+	if tried < 100 {
+		t.Errorf("only %d lines were tried", tried)
 	}
 }

@@ -18,7 +18,10 @@ var update = flag.Bool("update", false, "write what has changed into testdata")
 
 // machine has four NICs, one of them up, and a DHCP client.
 func machine() *ifcfg.World {
-	w := &ifcfg.World{DHCP: &ifcfg.DHCP{Start: func(dev string) []string { return []string{"dhclient", dev} }}}
+	w := &ifcfg.World{
+		DHCP:  &ifcfg.DHCP{Start: func(dev string) []string { return []string{"dhclient", dev} }},
+		DHCP6: &ifcfg.DHCP{Start: func(dev string) []string { return []string{"dhclient", "-6", dev} }},
+	}
 	for i := range 4 {
 		w.Links = append(w.Links, ifcfg.Link{Name: fmt.Sprintf("eth%d", i), MAC: net.HardwareAddr{2, 0, 0, 0, 0, byte(i + 1)}, MTU: 1500, Up: i == 0})
 	}
@@ -114,11 +117,14 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// FuzzRead: any file is read without a panic, and every mistake has a line of it.
+// FuzzRead: any file is read without a panic, every mistake has a line of it, and
+// every line has a fate.
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{
 		"auto bond0\niface bond0 inet static\n address 10.0.0.1/8\n bond-slaves eth0\n", "iface\niface x\n bond-\n", "iface b inet static\n slaves\n bond_queue_id 1\\\n2\n",
 		"iface e inet manual\nbond-master b\nbond-queue-id 3\n", "iface b inet6 static\naddress ::1\nnetmask 255.0.0.0\nbond-mode 1", "up\nsource",
+		"iface b inet static inherits a\ntemplate a\n address 1.2.3.4\n up modprobe bonding mode=1; ifenslave b $IFACE\n", "auto /b* b[1-3]\niface b1\n bond-ports glob e1-3 regex (x) all\n",
+		"iface b.3\nvlan-raw-device b\niface b:1 inet6 auto\niface r\nbridge_ports b r\niface b\nuse bond\ninherit b\nbond- 4\nbond_mode # 3\n",
 	} {
 		f.Add([]byte(s))
 	}
@@ -139,10 +145,28 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		fated := map[int]bool{}
+		for _, l := range s.Lines() {
+			if fated[l.Line] = true; l.Fate == ifcfg.Open {
+				t.Fatalf("%v: %s: nothing became of it", l.Pos, l.Text)
+			}
+		}
+		goesOn := false
+		for i, text := range strings.Split(string(data), "\n") {
+			text = strings.TrimRight(strings.TrimPrefix(text, "\ufeff"), "\r")
+			comment := strings.HasPrefix(strings.TrimSpace(text), "#")
+			if !goesOn && !comment && strings.TrimSpace(text) != "" && !strings.HasSuffix(text, `\`) && !fated[i+1] {
+				t.Fatalf("line %d: %q was not read", i+1, text)
+			}
+			goesOn = strings.HasSuffix(text, `\`) && (goesOn || !comment)
+		}
 		_, err = s.UpAll(machine(), ifcfg.Rules{})
 		var wrong ifcfg.Mistakes
 		errors.As(err, &wrong)
 		for _, m := range wrong {
+			if m.Text == "" || strings.HasPrefix(m.Text, ": ") {
+				t.Fatalf("%v: an empty word", m)
+			}
 			if m.File != file || m.Line < 0 || m.Line > strings.Count(string(data), "\n")+1 {
 				t.Fatal(m)
 			}

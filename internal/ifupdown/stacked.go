@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tapbond/tapbond/internal/ifcfg"
@@ -149,6 +150,11 @@ func (c *collector) mentioned(s *stanza) *bond {
 	return nil
 }
 
+// ofStacked are the lines that the commands for a stanza follow.
+var ofStacked = []string{
+	"address", "netmask", "network", "gateway", "bridge_ports", "bridge_stp", "bridge_fd", "bridge_vlan_aware", "vlan_raw_device", "vlan_id",
+}
+
 // stacked is what a stanza makes on top of a bond.
 func (c *collector) stacked(s *stanza) *ifcfg.Stacked {
 	up := &ifcfg.Stacked{Name: s.name, DHCP: s.method == "dhcp"}
@@ -160,6 +166,16 @@ func (c *collector) stacked(s *stanza) *ifcfg.Stacked {
 	for _, o := range [][3]string{{"bridge_stp", "stp_state", "1"}, {"bridge_vlan_aware", "vlan_filtering", "1"}} {
 		if l := s.get(o[0]); l.words != nil && slices.Contains([]string{"on", "yes", "1"}, l.words[1]) {
 			up.Options = append(up.Options, o[1], o[2])
+		}
+	}
+	if l := s.get("bridge_fd"); l.words != nil {
+		if n, err := strconv.Atoi(l.words[1]); err == nil && n >= 0 && n < 1000 {
+			up.Options = append(up.Options, "forward_delay", strconv.Itoa(n*100))
+		}
+	}
+	for _, l := range s.lines {
+		if !slices.Contains(ofStacked, l.key()) && !slices.Contains(up.Rest, l.words[0]) {
+			up.Rest = append(up.Rest, l.words[0])
 		}
 	}
 	scratch := &bond{Bond: ifcfg.NewBond(s.name, s.head.Pos)} // whose remarks are nobody's
