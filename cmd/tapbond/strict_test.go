@@ -11,7 +11,7 @@ import (
 
 // foreignGrammar are commands whose words are those of the programs they stand in
 // for.
-var foreignGrammar = []string{"ip", "ifenslave", "modprobe", "insmod", "rmmod"}
+var foreignGrammar = []string{"ip", "ifenslave", "modprobe", "insmod", "rmmod", "lsmod"}
 
 // pathOf is a command's words after the program's name.
 func pathOf(c *cobra.Command) []string { return strings.Fields(c.CommandPath())[1:] }

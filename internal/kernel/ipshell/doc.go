@@ -12,6 +12,7 @@
 //	netns.go    -n, and what it means for us
 //	batch.go    -batch
 //	weave.go    the text of ip with our bonds woven in
+//	monitor.go  ip monitor
 //	tree.go     JSON that keeps its order
 //	xstats.go   `link xstats`: LACP's counters
 //	info.go info_ad.go   what ip says of a bond and of a slave

@@ -86,6 +86,8 @@ func (s *Shell) line(ctx context.Context, g *globals, words []string) int {
 		}
 	case match(object, "link"):
 		return s.link(ctx, g, object, words, whole)
+	case len(object) > 1 && match(object, "monitor"): // "m" is maddress
+		return s.monitor(ctx, g, words, whole)
 	}
 	return s.real(ctx, whole...)
 }
