@@ -88,6 +88,7 @@ func (e *Engine) adopt(ctx context.Context, r *Record, info link.Info) error {
 // was gives a bond that doesn't run yet what the record tells, and what the host
 // did to its TAP meanwhile: a new MTU is seen as such and followed.
 func (b *Bond) was(r *Record, info link.Info) {
+	b.byModule = r.ByModule
 	b.ownMAC, b.failovers = r.OwnMAC && r.gave(info.MAC), r.Failovers
 	if r.MTU != 0 {
 		b.mtu = r.MTU

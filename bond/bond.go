@@ -54,6 +54,7 @@ type Bond struct {
 	upAt     time.Time // when it was last set up
 	carrier  bool
 	mac      [6]byte
+	byModule bool // loading the module made it, it was never up and had no slave
 	ownMAC   bool // mac is random or the first slave's, not set by somebody
 	mtu      int
 	slaves   []*slave // kernel order: that of enslaving
@@ -115,19 +116,13 @@ type Config struct {
 	// Base has the settings to begin with, by the bond's name, or for any under
 	// ""; without an entry they are the module's.
 	Base map[string]option.Values
+	// byModule: loading the module makes it.
+	byModule bool
 }
 
 // newBond makes the TAP and starts the bond.
 func newBond(ctx context.Context, e *Engine, cfg Config) (*Bond, error) {
-	vals, ok := cfg.Base[cfg.Name]
-	if !ok {
-		vals, ok = cfg.Base[""]
-	}
-	if !ok {
-		vals = e.defaults()
-	}
-	assigns, known := e.resolve(cfg.Options)
-	res, err := vals.Apply(option.Env{Bond: cfg.Name, Interface: func(name string) option.Iface { return known[name] }}, assigns)
+	vals, err := e.judgeConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -137,10 +132,11 @@ func newBond(ctx context.Context, e *Engine, cfg Config) (*Bond, error) {
 	if err := e.keep.note(cfg.Name, true); err != nil {
 		return nil, fmt.Errorf("%s: keep its record: %w", cfg.Name, err)
 	}
-	b, err := openBond(e, tap.Options{Name: cfg.Name}, res.Values)
+	b, err := openBond(e, tap.Options{Name: cfg.Name}, vals)
 	if err != nil {
 		return nil, err
 	}
+	b.byModule = cfg.byModule
 	b.wantTAP() // a TAP has carrier from the beginning, a bond without slaves has none
 	b.start()
 	_ = b.tapSync.wait(ctx) // who doesn't wait has a bond all the same

@@ -91,7 +91,14 @@ func (e *Engine) Create(ctx context.Context, cfg Config) (*Bond, error) {
 	}
 	if e.bonds[cfg.Name] != nil {
 		e.mu.Unlock()
-		return nil, fmt.Errorf("%s: %w", cfg.Name, unix.EEXIST)
+		if err := e.makeWay(ctx, cfg); err != nil {
+			return nil, err
+		}
+		e.mu.Lock()
+		if e.retired || e.bonds[cfg.Name] != nil { // somebody was faster
+			e.mu.Unlock()
+			return nil, fmt.Errorf("%s: %w", cfg.Name, unix.EEXIST)
+		}
 	}
 	e.bonds[cfg.Name] = reserved
 	e.mu.Unlock()

@@ -275,7 +275,7 @@ func (e *enslaving) join() {
 	s.slow = newSlowInbox(func() { b.box.post(func() { b.hear(s) }) })
 	s.rx.slow = s.slow
 	s.fresh = true
-	b.slaves = append(b.slaves, s)
+	b.slaves, b.byModule = append(b.slaves, s), false
 	if b.bal != nil {
 		b.joinMACs(s)
 	}

@@ -191,7 +191,7 @@ func (b *Bond) setUp(up bool) {
 		b.rejoin.Stop()
 		return
 	}
-	b.upAt = b.now()
+	b.upAt, b.byModule = b.now(), false
 	b.event(Event{Kind: "bond_up", Message: "bond is up"})
 	for _, s := range b.slaves {
 		b.stepMII(monitor.Carrier{ID: s.id, Up: s.carrier})

@@ -172,7 +172,7 @@ func (e *Engine) LoadModule(ctx context.Context, params []modparam.Param, of map
 	var made []*Bond
 	var names []string
 	for range m.Bonds {
-		b, err := e.Create(ctx, Config{Name: "bond%d", Base: base})
+		b, err := e.Create(ctx, Config{Name: "bond%d", Base: base, byModule: true})
 		if err != nil {
 			err = errors.Join(err, e.removeAll(context.WithoutCancel(ctx), made))
 			e.forgetModule()

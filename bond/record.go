@@ -21,6 +21,8 @@ type Record struct {
 	MAC    [6]byte       `json:"mac"`
 	OwnMAC bool          `json:"own_mac"` // the address is the engine's choice, not somebody's
 	MTU    int           `json:"mtu,omitempty"`
+	// ByModule: loading the module made it, it was never up and had no slave.
+	ByModule bool `json:"by_module,omitempty"`
 	// Marked: the TAP has our mark, so one without it is another device.
 	Marked bool `json:"marked,omitempty"`
 
@@ -85,7 +87,7 @@ type Store interface {
 // record runs on the control goroutine.
 func (b *Bond) record() Record {
 	r := Record{
-		Name: b.name, Index: b.index, Values: b.vals, MAC: b.mac, OwnMAC: b.ownMAC, MTU: b.mtu, Marked: b.marked, Failovers: b.failovers,
+		Name: b.name, Index: b.index, Values: b.vals, MAC: b.mac, OwnMAC: b.ownMAC, MTU: b.mtu, Marked: b.marked, ByModule: b.byModule, Failovers: b.failovers,
 		Slaves: make([]SlaveRecord, 0, len(b.slaves)+len(b.pending)+1),
 	}
 	if b.ending {
