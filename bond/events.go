@@ -3,6 +3,7 @@ package bond
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -37,6 +38,13 @@ func (e *Event) Text() string {
 // oldest; a flood of events must not become a flood of memory.
 const eventBacklog = 1024
 
+// refusedKind is the kind of an event about a refused option, and refusedBacklog
+// how many of them are kept.
+const (
+	refusedKind    = "option_refused"
+	refusedBacklog = eventBacklog / 4
+)
+
 // Bus hands events to the log and to any number of readers. Publishing never
 // waits for either: the control goroutine is the publisher.
 type Bus struct {
@@ -44,6 +52,8 @@ type Bus struct {
 	seq  uint64
 	ring []Event // the last eventBacklog events, oldest first
 	wake chan struct{}
+	// refused is how many of ring tell of refused options.
+	refused int
 }
 
 // NewBus returns a Bus without events.
@@ -54,12 +64,33 @@ func (b *Bus) publish(e Event) {
 	defer b.mu.Unlock()
 	b.seq++
 	e.Seq = b.seq
-	if len(b.ring) == eventBacklog {
-		b.ring = append(b.ring[:0], b.ring[1:]...)
-	}
+	e.cut()
+	b.makeRoom(e.Kind)
 	b.ring = append(b.ring, e)
 	close(b.wake)
 	b.wake = make(chan struct{})
+}
+
+// makeRoom removes an event for one of that kind. Refusals, of which a client can
+// make any number, take the place of other refusals.
+func (b *Bus) makeRoom(kind string) {
+	refused := func(e Event) bool { return e.Kind == refusedKind }
+	i := -1
+	if kind == refusedKind {
+		if b.refused++; b.refused > refusedBacklog {
+			i = slices.IndexFunc(b.ring, refused)
+		}
+	}
+	if i < 0 && len(b.ring) == eventBacklog {
+		i = 0
+	}
+	if i < 0 {
+		return
+	}
+	if refused(b.ring[i]) {
+		b.refused--
+	}
+	b.ring = slices.Delete(b.ring, i, i+1)
 }
 
 // Last returns the number of the newest event, 0 if there was none.

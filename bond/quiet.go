@@ -11,6 +11,13 @@ const (
 	quietEvery = time.Second
 )
 
+// refusedCause stands for a bond's refused options as a cause of their own: a client
+// may ask for the same nonsense thousands of times a second.
+const (
+	refusedCause = "\x00refused"
+	refusedAfter = 64
+)
+
 // noisy are the events that a flapping link causes.
 var noisy = map[string]bool{
 	"link_fail": true, "link_back": true, "link_down": true, "link_up": true,
@@ -28,6 +35,7 @@ type quiet struct {
 // allowance is what one slave may still say.
 type allowance struct {
 	left    int
+	full    int       // bounds left
 	since   time.Time // of the latest addition to left
 	waiting *Event    // the latest of those left out
 	out     int       // how many were left out since the last line
@@ -43,16 +51,24 @@ func (q *quiet) admit(e *Event) (ok bool, leftOut int) {
 	if e.Kind == "delete" { // a bond of that name that comes is another one
 		q.forget(e.Bond)
 	}
+	if e.Kind == refusedKind {
+		return q.allow(e, [2]string{e.Bond, refusedCause}, refusedAfter)
+	}
 	if !noisy[e.Kind] {
 		return true, 0
 	}
 	if e.Slave != "" && e.Kind != "active_change" {
 		q.last[e.Bond] = e.Slave
 	}
-	key := [2]string{e.Bond, q.last[e.Bond]}
+	return q.allow(e, [2]string{e.Bond, q.last[e.Bond]}, quietAfter)
+}
+
+// allow counts e against the allowance of a cause, which begins and is full with
+// that many lines.
+func (q *quiet) allow(e *Event, key [2]string, full int) (ok bool, leftOut int) {
 	a := q.causes[key]
 	if a == nil {
-		a = &allowance{left: quietAfter, since: e.Time}
+		a = &allowance{left: full, full: full, since: e.Time}
 		q.causes[key] = a
 	}
 	a.earn(e.Time)
@@ -77,7 +93,7 @@ func (q *quiet) forget(bond string) {
 
 func (a *allowance) earn(now time.Time) {
 	if n := int(now.Sub(a.since) / quietEvery); n > 0 {
-		a.left = min(a.left+n, quietAfter)
+		a.left = min(a.left+n, a.full)
 		a.since = a.since.Add(time.Duration(n) * quietEvery)
 	}
 }
@@ -103,7 +119,7 @@ func (q *quiet) due(now time.Time, all bool, write func(e *Event, leftOut int)) 
 			write(e, a.out-1)
 			a.out = 0
 		}
-		if a.waiting == nil && a.left == quietAfter {
+		if a.waiting == nil && a.left == a.full {
 			delete(q.causes, key)
 		}
 	}

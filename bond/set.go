@@ -81,7 +81,7 @@ func (b *Bond) refused(err error) {
 		return
 	}
 	for _, line := range oe.LogLines {
-		b.driverLine("option_refused", slog.LevelError, line)
+		b.driverLine(refusedKind, slog.LevelError, line)
 	}
 }
 

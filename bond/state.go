@@ -185,19 +185,6 @@ func (b *Bond) runtime() option.Runtime {
 	return rt
 }
 
-// Brief is the State of names, indexes and addresses alone: what is looked at all
-// the time costs little.
-func (b *Bond) Brief() (State, error) {
-	st := State{Slaves: []SlaveState{}}
-	err := b.call(func() {
-		st.Name, st.Index, st.MAC = b.name, b.index, link.MACString(b.mac)
-		for _, s := range b.members() {
-			st.Slaves = append(st.Slaves, SlaveState{Name: s.name, Index: s.index, PermMAC: link.MACString(s.permMAC)})
-		}
-	})
-	return st, err
-}
-
 // ReadFile returns what the file of that name in the driver's folder
 // /sys/class/net/BOND/bonding reads, ENOENT if there is none.
 func (b *Bond) ReadFile(name string) (string, error) {

@@ -90,6 +90,8 @@ func status(errno unix.Errno) int {
 		return http.StatusForbidden
 	case unix.EBUSY, unix.EEXIST, unix.ENOTEMPTY:
 		return http.StatusConflict
+	case unix.EUSERS:
+		return http.StatusTooManyRequests
 	case unix.ESHUTDOWN:
 		return http.StatusServiceUnavailable
 	case 0:

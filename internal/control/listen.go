@@ -9,22 +9,19 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // Limits of what clients may ask for, so that a slow or hostile one costs little.
 const (
-	maxRequest     = 1 << 20 // octets of a request's body
+	maxRequest     = 64 << 10 // bytes of a request's body
 	maxHeader      = 16 << 10
-	maxConns       = 64
 	requestTimeout = 5 * time.Second // to send a request
 	idleTimeout    = 30 * time.Second
 )
 
 // Listener is the control socket of the namespace it was opened in.
 type Listener struct {
-	net.Listener
+	*places
 	dir   string
 	locks *locks
 }
@@ -46,7 +43,7 @@ func Listen(group string) (*Listener, error) {
 		held.Close()
 		return nil, err
 	}
-	return &Listener{Listener: netutil.LimitListener(peers{l}, maxConns), dir: dir, locks: held}, nil
+	return &Listener{places: newPlaces(peers{l}), dir: dir, locks: held}, nil
 }
 
 func listenAt(path, group string) (net.Listener, error) {
@@ -89,7 +86,7 @@ func (l *Listener) Warning() error { return l.locks.warning }
 
 // Close stops listening and removes what belongs to the socket.
 func (l *Listener) Close() error {
-	return errors.Join(l.Listener.Close(), l.locks.Close())
+	return errors.Join(l.places.Close(), l.locks.Close())
 }
 
 // httpServer wraps a handler in the limits.

@@ -49,6 +49,17 @@ func (s *Server) loadModule(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
+	err := boundParameters(req.Parameters)
+	for name, params := range req.Of {
+		if err == nil && len(name) > maxName {
+			err = tooLong("bond", name, maxName)
+		}
+		err = errors.Join(err, boundParameters(params))
+	}
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
 	names, log, err := s.engine.LoadModule(r.Context(), req.Parameters, req.Of)
 	out := ModuleAnswer{Bonds: names}
 	for _, l := range log {

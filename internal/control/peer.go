@@ -2,9 +2,7 @@ package control
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,14 +46,4 @@ func peerOf(u *net.UnixConn) peer {
 		}
 	})
 	return p
-}
-
-// logged logs each request that may change something, with who made it.
-func (s *Server) logged(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.URL.Path != "/v1/sync" {
-			s.log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("peer", r.RemoteAddr))
-		}
-		h.ServeHTTP(w, r)
-	})
 }

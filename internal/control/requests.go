@@ -2,6 +2,8 @@ package control
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 
 	"golang.org/x/sys/unix"
@@ -49,7 +51,11 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		answer(w, nil, &Error{Message: "request: " + err.Error(), Errno: unix.EINVAL})
+		answer(w, nil, &Error{Message: "request: " + cut(err.Error(), maxShown), Errno: unix.EINVAL})
+		return false
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		answer(w, nil, &Error{Message: "request: something follows the JSON object", Errno: unix.EINVAL})
 		return false
 	}
 	return true
@@ -61,8 +67,11 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cfg := bond.Config{Name: req.Name, Options: req.Options}
-	var err error
-	if req.Parameters != nil {
+	err := errors.Join(boundOptions(req.Options), boundParameters(req.Parameters))
+	if len(req.Name) > maxName {
+		err = tooLong("bond", req.Name, maxName)
+	}
+	if err == nil && req.Parameters != nil {
 		var m modparam.Module
 		m, err = modparam.Check(req.Parameters)
 		cfg.Base = map[string]option.Values{"": m.Values}
@@ -81,6 +90,14 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request) {
 func (s *Server) set(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 	var req SetRequest
 	if !decode(w, r, &req) {
+		return
+	}
+	err := boundOptions(req.Options)
+	if err == nil && len(req.Options) == 0 {
+		err = &Error{Message: "request: it names no option to set", Errno: unix.EINVAL}
+	}
+	if err != nil {
+		answer(w, nil, err)
 		return
 	}
 	via := option.ViaNetlink

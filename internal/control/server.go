@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,8 +34,11 @@ func NewServer(e *bond.Engine, log *slog.Logger) *Server { return &Server{engine
 
 // Serve answers on l until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := httpServer(s.logged(s.routes()))
+	srv := httpServer(newRequestLog(s.log).wrap(s.routes()))
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
+	if l, ok := l.(*Listener); ok {
+		srv.ConnState, srv.ConnContext = l.state, withPlace
+	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
 	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -79,27 +83,58 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("POST /v1/handover", s.handOver)
 	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("/", unknownRequest)
 	s.moduleRoutes(mux)
 	return mux
 }
 
+// unknownRequest answers what is no request of this server.
+func unknownRequest(w http.ResponseWriter, r *http.Request) {
+	answer(w, nil, &Error{
+		Message: fmt.Sprintf("%s %s: there is no such request; docs/api.md lists all, and GET /v1/bonds works", cut(r.Method, shownWord), cut(r.URL.Path, maxShown)),
+		Errno:   unix.ENOENT,
+	})
+}
+
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	state := (*bond.Bond).State
-	if r.URL.Query().Get("brief") == "true" {
-		state = (*bond.Bond).Brief
+	brief, err := flag(r, "brief", false)
+	if err = errors.Join(err, known(r, "brief")); err != nil {
+		answer(w, nil, err)
+		return
 	}
-	states := []bond.State{}
-	for _, b := range s.engine.Bonds() {
-		if st, err := state(b); err == nil { // one deleted meanwhile is not there
-			states = append(states, st)
+	if brief {
+		answer(w, all(s.engine.Bonds(), (*bond.Bond).Brief), nil)
+		return
+	}
+	answer(w, all(s.engine.Bonds(), (*bond.Bond).State), nil)
+}
+
+// all is what is said of every bond. One deleted meanwhile is not there.
+func all[T any](bonds []*bond.Bond, of func(*bond.Bond) (T, error)) []T {
+	out := []T{}
+	for _, b := range bonds {
+		if st, err := of(b); err == nil {
+			out = append(out, st)
 		}
 	}
-	answer(w, states, nil)
+	return out
 }
 
 func (s *Server) withBond(h func(http.ResponseWriter, *http.Request, *bond.Bond)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("bond")
+		if len(name) > maxName || len(r.PathValue("slave")) > maxName || len(r.PathValue("file")) > maxName {
+			answer(w, nil, tooLong("path", r.URL.Path, maxName))
+			return
+		}
+		var takes []string
+		if r.Method == http.MethodPut {
+			takes = []string{"configured"}
+		}
+		if err := known(r, takes...); err != nil {
+			answer(w, nil, err)
+			return
+		}
 		b := s.engine.Find(name)
 		if b == nil {
 			answer(w, nil, &Error{Message: "bond " + name + " does not exist" + s.others(), Errno: unix.ENODEV})
@@ -136,13 +171,26 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if q := r.URL.Query().Get("since"); q != "" {
 		n, err := strconv.ParseUint(q, 10, 64)
 		if err != nil {
-			answer(w, nil, &Error{Message: "since: not a number (" + q + ")", Errno: unix.EINVAL})
+			answer(w, nil, &Error{Message: fmt.Sprintf("since: %q is no number of an event", cut(q, shownWord)), Errno: unix.EINVAL})
 			return
 		}
 		since = n
 	}
+	follow, err := flag(r, "follow", true)
+	if err = errors.Join(err, known(r, "since", "follow")); err != nil {
+		answer(w, nil, err)
+		return
+	}
 	ctx := r.Context()
-	if r.URL.Query().Get("follow") == "false" {
+	if c := placeOf(ctx); c != nil && follow {
+		leave, err := c.places.stream(c.peer.uid)
+		if err != nil {
+			answer(w, nil, err)
+			return
+		}
+		defer leave()
+	}
+	if !follow {
 		done, cancel := context.WithCancel(ctx)
 		cancel() // Since waits no more, it returns what is there
 		ctx = done
