@@ -1,5 +1,7 @@
 package option
 
+import "encoding/json"
+
 // DefaultMiimon is the interval in ms that modes 4, 5 and 6 are given when
 // they are entered with miimon 0: they can't do without.
 const DefaultMiimon = 100
@@ -79,6 +81,18 @@ func Defaults() Values {
 		}
 	}
 	return v
+}
+
+// UnmarshalJSON reads what an older program may have written: options that it
+// didn't know have their defaults.
+func (v *Values) UnmarshalJSON(text []byte) error {
+	type plain Values
+	p := plain(Defaults())
+	if err := json.Unmarshal(text, &p); err != nil {
+		return err
+	}
+	*v = Values(p)
+	return nil
 }
 
 // Has reports whether an option with one number has the value asked for
