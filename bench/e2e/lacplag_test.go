@@ -112,6 +112,16 @@ func TestLACPTwoSystems(t *testing.T) {
 	g.whys(2, "two_partners", 1500*time.Millisecond)
 	g.pause(2500 * time.Millisecond)
 	g.come("first formed", 0, 0, 1)
+	for _, p := range g.ports[:2] {
+		p.Change(func(s *partner.Script) { s.Actor.State &^= partner.Sync })
+	}
+	g.pause(250 * time.Millisecond)
+	back := traffic.Now()
+	for i, p := range g.ports[:2] {
+		p.Change(func(s *partner.Script) { s.Actor.State |= partner.Sync })
+		g.carries(i, back, time.Second)
+	}
+	g.come("out of sync for a moment", 0, 0, 1)
 	lost := traffic.Now()
 	g.lab.Link(0).Carrier(false)
 	g.lab.Link(1).Carrier(false)
