@@ -153,29 +153,31 @@ func (r *remarks) queueIDs(o Opt, out *Options) {
 // collapse leaves one of each name: the last, and of targets all together.
 // Each of them may have the "+" that its file in sysfs wants.
 func collapse(list []Opt) []Opt {
+	last := map[string]int{} // where each name stands last
+	targets := map[string][]string{}
+	seen := map[string]bool{}
+	for i, o := range list {
+		last[o.Name] = i
+		if o.Name != "arp_ip_target" && o.Name != "ns_ip6_target" {
+			continue
+		}
+		for _, a := range strings.Split(o.Value, ",") {
+			a = strings.TrimPrefix(strings.TrimSpace(a), "+")
+			if key := o.Name + " " + a; !seen[key] {
+				seen[key] = true
+				targets[o.Name] = append(targets[o.Name], a)
+			}
+		}
+	}
 	var out []Opt
-	for _, o := range list {
-		targets := o.Name == "arp_ip_target" || o.Name == "ns_ip6_target"
-		if targets {
-			parts := strings.Split(o.Value, ",")
-			for i := range parts {
-				parts[i] = strings.TrimPrefix(strings.TrimSpace(parts[i]), "+")
-			}
-			o.Value = strings.Join(parts, ",")
+	for i, o := range list {
+		if last[o.Name] != i {
+			continue
 		}
-		i := slices.IndexFunc(out, func(p Opt) bool { return p.Name == o.Name })
-		switch {
-		case i < 0:
-			out = append(out, o)
-		case targets:
-			for _, a := range strings.Split(o.Value, ",") {
-				if !slices.Contains(strings.Split(out[i].Value, ","), a) {
-					out[i].Value += "," + a
-				}
-			}
-		default:
-			out = append(slices.Delete(out, i, i+1), o)
+		if all, ok := targets[o.Name]; ok {
+			o.Value = strings.Join(all, ",")
 		}
+		out = append(out, o)
 	}
 	return out
 }

@@ -16,10 +16,10 @@ func Read(path, root string, modules ifcfg.Modules) (*ifcfg.Set, error) {
 	if err := r.file(path, 0); err != nil {
 		return nil, err
 	}
-	c := &collector{modules: modules, bonds: map[string]*bond{}, slaveOf: map[string]string{}, outcomes: map[outcomeKey]outcome{}}
+	c := &collector{modules: modules, bonds: map[string]*bond{}, slaveOf: map[string]string{}, outcomes: map[outcomeKey]outcome{}, lower: map[string]*bond{}}
 	c.sort(r.lines)
-	c.inherit(func(at line, name string) {
-		c.wrong = append(c.wrong, ifcfg.Remark{Pos: at.Pos, Text: fmt.Sprintf("inherits %s: there is no such iface stanza", name)})
+	c.inherit(func(at line, name, why string) {
+		c.wrong = append(c.wrong, ifcfg.Remark{Pos: at.Pos, Text: fmt.Sprintf("inherits %s: %s", name, why)})
 	})
 	c.roles()
 	for _, s := range c.stanzas {
@@ -50,6 +50,7 @@ type bond struct {
 	bySlave  []ifcfg.Opt // of its slaves' stanzas
 	primary  []word      // the first of them that is a slave counts
 	gateways []gateway
+	slaves   map[string]bool
 }
 
 // word is one of a line's words.
@@ -78,7 +79,8 @@ type collector struct {
 	slaveOf  map[string]string // slaves by name, and their bonds
 	module   []ifcfg.Opt       // parameters of modprobe commands
 	outcomes map[outcomeKey]outcome
-	wrong    []ifcfg.Remark // of no bond alone
+	lower    map[string]*bond // what other interfaces are stacked on
+	wrong    []ifcfg.Remark   // of no bond alone
 	warnings []ifcfg.Remark
 }
 
@@ -174,7 +176,7 @@ func find(lines []line, is func(line) bool) (line, bool) {
 func (c *collector) make(bonds map[string]ifcfg.Pos) {
 	add := func(name string, at ifcfg.Pos) {
 		if c.bonds[name] == nil {
-			b := &bond{Bond: ifcfg.NewBond(name, at)}
+			b := &bond{Bond: ifcfg.NewBond(name, at), slaves: map[string]bool{}}
 			c.bonds[name] = b
 			c.order = append(c.order, b)
 		}

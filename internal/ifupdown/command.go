@@ -35,6 +35,9 @@ type outcome struct {
 // about reports whether a command may be about bonding at all.
 var about = regexp.MustCompile(`\bbonding\b|\bbonding_masters\b|\bifenslave\b|\btype\s+bond\b|\bmodprobe\s.*\bbond\d+\b|\bmaster\s+\S*bond`)
 
+// maxCommand bounds a line of commands, in bytes.
+const maxCommand = 4096
+
 // script reads a line's commands. Nothing of it is run.
 type script struct {
 	iface   string // what $IFACE stands for
@@ -44,6 +47,12 @@ type script struct {
 
 // commands reads the text of an up line in the stanza of iface.
 func commands(text, iface string, aliases []string) outcome {
+	if len(text) > maxCommand {
+		if about.MatchString(text) {
+			return outcome{unclear: fmt.Sprintf("is longer than %d bytes", maxCommand)}
+		}
+		return outcome{rest: []string{text[:maxCommand/10] + "…"}}
+	}
 	s := &script{iface: iface, aliases: aliases}
 	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	maxFile  = 1 << 20
 	maxDepth = 8
 	maxFiles = 1000
-	maxLines = 20000
+	maxLines = 10000
 )
 
 // line is one line's words; continued lines are one.

@@ -109,7 +109,12 @@ func (c *collector) members(b *bond, l line) {
 
 // slave makes one a slave, once.
 func (c *collector) slave(b *bond, name string, l line) {
-	if !slices.ContainsFunc(c.slaves, func(v *ifcfg.Slave) bool { return v.Device == name && v.Bond == b.Name }) {
+	if len(b.slaves) == maxPorts {
+		b.Wrong(l.Pos, fmt.Sprintf("more than %d slaves", maxPorts))
+		return
+	}
+	if !b.slaves[name] {
+		b.slaves[name] = true
 		c.slaves = append(c.slaves, ifcfg.NewSlave(b.Name, name, l.Pos))
 	}
 }

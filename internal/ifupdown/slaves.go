@@ -68,23 +68,26 @@ func (c *collector) autoLines() {
 	for _, l := range c.auto {
 		l.Fate = ifcfg.Foreign
 		for _, p := range l.words[1:] {
-			for _, s := range c.stanzas {
-				if !matches(p, s.name) {
-					continue
-				}
-				switch r, _ := c.roleOf(s); {
-				case r == isBond || r == isAlias:
-					l.Fate = ifcfg.Applied
-				case r == isSlave && l.Fate == ifcfg.Foreign:
-					l.Fate = ifcfg.Implied
-				}
+			if !strings.ContainsAny(p, "/[*?") {
+				c.autoWord(l, p)
+				continue
 			}
-			if c.bonds[p] != nil {
-				l.Fate = ifcfg.Applied
-			} else if c.slaveOf[p] != "" && l.Fate == ifcfg.Foreign {
-				l.Fate = ifcfg.Implied
+			for _, s := range c.stanzas {
+				if matches(p, s.name) {
+					c.autoWord(l, s.name)
+				}
 			}
 		}
+	}
+}
+
+func (c *collector) autoWord(l line, name string) {
+	base, _, _ := strings.Cut(name, ":")
+	switch {
+	case c.bonds[base] != nil:
+		l.Fate = ifcfg.Applied
+	case c.slaveOf[name] != "" && l.Fate == ifcfg.Foreign:
+		l.Fate = ifcfg.Implied
 	}
 }
 

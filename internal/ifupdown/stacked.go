@@ -14,7 +14,11 @@ import (
 // stacked on a bond is noted with the commands that make it; words about bonding
 // count wherever they stand.
 func (c *collector) ofOther(s *stanza) {
-	b := c.under(s.name, 0)
+	b, known := c.lower[s.name]
+	if !known {
+		b = c.under(s.name, map[string]bool{})
+		c.lower[s.name] = b
+	}
 	if b != nil {
 		b.NoteStacked(s.head.Pos, c.stacked(s))
 	} else if b = c.mentioned(s); b != nil {
@@ -63,21 +67,22 @@ func (c *collector) elsewhere(s *stanza, l line, b *bond) {
 	}
 }
 
-// under is the bond that an interface is stacked on, nil if it isn't.
-func (c *collector) under(name string, depth int) *bond {
-	if b := c.bonds[name]; b != nil && depth > 0 {
+// under is the bond that an interface is stacked on, nil if it isn't. seen are those
+// looked at on the way.
+func (c *collector) under(name string, seen map[string]bool) *bond {
+	if b := c.bonds[name]; b != nil && len(seen) > 0 {
 		return b
 	}
-	if depth > maxDepth {
+	if seen[name] {
 		return nil
 	}
-	if below, _ := c.vlan(name); below != "" {
-		if b := c.under(below, depth+1); b != nil {
-			return b
+	seen[name] = true
+	below, _ := c.vlan(name)
+	for _, p := range append(c.bridgePorts(name), below) {
+		if p == "" {
+			continue
 		}
-	}
-	for _, p := range c.bridgePorts(name) {
-		if b := c.under(p, depth+1); b != nil && p != name {
+		if b := c.under(p, seen); b != nil {
 			return b
 		}
 	}
@@ -89,10 +94,7 @@ var digits = regexp.MustCompile(`\d+$`)
 // vlan is what a VLAN is of, and its tag; "" for another kind of interface.
 func (c *collector) vlan(name string) (below, tag string) {
 	base, _, _ := strings.Cut(name, ":")
-	for _, s := range c.stanzas {
-		if s.name != name {
-			continue
-		}
+	for _, s := range c.named[name] {
 		if l := s.get("vlan_raw_device"); l.words != nil {
 			below = l.words[1]
 		}
@@ -125,11 +127,9 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 // bridgePorts are those of all stanzas of a bridge.
 func (c *collector) bridgePorts(name string) []string {
 	var out []string
-	for _, s := range c.stanzas {
-		if s.name == name {
-			for _, l := range s.all("bridge_ports") {
-				out = append(out, l.words[1:]...)
-			}
+	for _, s := range c.named[name] {
+		for _, l := range s.all("bridge_ports") {
+			out = append(out, l.words[1:]...)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package ifupdown
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -22,21 +23,28 @@ type stanza struct {
 // file is all stanzas of a configuration.
 type file struct {
 	stanzas []*stanza
+	named   map[string][]*stanza
 	auto    []line // auto and allow-… lines
 	stray   []line // in no stanza
+	boots   map[string]bool
+	// patterns are the words of auto lines that are no plain names.
+	patterns []string
 }
 
 // sort sorts lines into stanzas.
 func (f *file) sort(lines []line) {
+	f.named, f.boots = map[string][]*stanza{}, map[string]bool{}
 	var in *stanza
 	for _, l := range lines {
 		switch word := l.words[0]; {
 		case word == "auto" || strings.HasPrefix(word, "allow-"):
 			f.auto = append(f.auto, l)
+			f.atBoot(l)
 			in = nil
 		case word == "iface" || word == "template":
 			in = newStanza(l)
 			f.stanzas = append(f.stanzas, in)
+			f.named[in.name] = append(f.named[in.name], in)
 		case word == "mapping" || word == "rename" || strings.HasPrefix(word, "no-auto-down") || word == "no-scripts":
 			f.stray = append(f.stray, l)
 			in = nil
@@ -72,8 +80,9 @@ func newStanza(l line) *stanza {
 
 // inherit puts the lines of the stanzas that one inherits from in front of its own.
 // missing is told of those that aren't there.
-func (f *file) inherit(missing func(at line, name string)) {
+func (f *file) inherit(wrong func(at line, name, why string)) {
 	done := map[*stanza]bool{}
+	total := 0
 	var fill func(s *stanza, depth int)
 	fill = func(s *stanza, depth int) {
 		if done[s] || depth > maxDepth {
@@ -98,12 +107,16 @@ func (f *file) inherit(missing func(at line, name string)) {
 		var before []line
 		for _, n := range order {
 			found := false
-			for _, o := range f.stanzas {
-				if o.name != n || o == s {
+			for _, o := range f.named[n] {
+				if o == s {
 					continue
 				}
 				fill(o, depth+1)
 				o.template = o.template || !f.brought(n)
+				if total += len(o.lines); total > maxLines {
+					wrong(names[n], n, fmt.Sprintf("more than %d lines are inherited", maxLines))
+					return
+				}
 				before = append(before, o.lines...)
 				if s.method == "" {
 					s.family, s.method = o.family, o.method
@@ -111,11 +124,8 @@ func (f *file) inherit(missing func(at line, name string)) {
 				found = true
 			}
 			if !found {
-				missing(names[n], n)
+				wrong(names[n], n, "there is no such iface stanza")
 			}
-		}
-		if len(before)+len(s.lines) > maxLines {
-			return
 		}
 		s.lines = append(before, s.lines...)
 	}
@@ -124,17 +134,21 @@ func (f *file) inherit(missing func(at line, name string)) {
 	}
 }
 
-// brought reports whether an interface is brought up at boot.
-func (f *file) brought(name string) bool {
-	for _, l := range f.auto {
-		if strings.HasPrefix(l.words[0], "allow-bond") {
-			continue // together with that bond
-		}
-		if slices.ContainsFunc(l.words[1:], func(p string) bool { return matches(p, name) }) {
-			return true
+// atBoot takes the names of an auto line.
+func (f *file) atBoot(l line) {
+	if strings.HasPrefix(l.words[0], "allow-bond") {
+		return // together with that bond
+	}
+	for _, w := range l.words[1:] {
+		if f.boots[w] = true; strings.ContainsAny(w, "/[*?") {
+			f.patterns = append(f.patterns, w)
 		}
 	}
-	return false
+}
+
+// brought reports whether an interface is brought up at boot.
+func (f *file) brought(name string) bool {
+	return f.boots[name] || slices.ContainsFunc(f.patterns, func(p string) bool { return matches(p, name) })
 }
 
 // numbers is a range in ifupdown2's names: swp[1-4].

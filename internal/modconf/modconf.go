@@ -45,6 +45,8 @@ func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line,
 // Config is what the files say about bonding.
 type Config struct {
 	aliases   []string // of bonding, as written; may be patterns
+	names     map[string]bool
+	patterns  []string
 	options   []optionsLine
 	boot      []Option // of the line that loads the module at boot
 	blacklist *Note
@@ -63,9 +65,11 @@ type optionsLine struct {
 // out: they name no bond.
 func (c *Config) Aliases() []string {
 	var names []string
+	seen := map[string]bool{}
 	for _, a := range c.aliases {
 		a = strings.TrimPrefix(a, "netdev-")
-		if !strings.ContainsAny(a, "*?[") && !slices.Contains(names, a) {
+		if !strings.ContainsAny(a, "*?[") && !seen[a] {
+			seen[a] = true
 			names = append(names, a)
 		}
 	}
@@ -75,10 +79,24 @@ func (c *Config) Aliases() []string {
 // Means tells whether modprobe would load bonding when asked for name: the
 // module itself, or an alias of it, which may be a pattern.
 func (c *Config) Means(name string) bool {
-	return underscored(name) == Module || slices.ContainsFunc(c.aliases, func(a string) bool {
-		ok, err := path.Match(underscored(a), underscored(name))
+	name = underscored(name)
+	return name == Module || c.names[name] || slices.ContainsFunc(c.patterns, func(a string) bool {
+		ok, err := path.Match(a, name)
 		return ok && err == nil
 	})
+}
+
+// add takes an alias of the module.
+func (c *Config) add(alias string) {
+	c.aliases = append(c.aliases, alias)
+	if name := underscored(alias); strings.ContainsAny(name, `*?[\`) {
+		c.patterns = append(c.patterns, name)
+	} else {
+		if c.names == nil {
+			c.names = map[string]bool{}
+		}
+		c.names[name] = true
+	}
 }
 
 // Options returns the parameters of a bond, or with "" of the module: those of

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -339,6 +340,30 @@ func TestBoot(t *testing.T) {
 			}
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// Large files are read in a moment.
+func TestLargeFiles(t *testing.T) {
+	for name, text := range map[string]string{
+		"aliases":      strings.Repeat("alias bond12345 bonding\n", 40000),
+		"patterns":     strings.Repeat("alias bond? bonding\n", 2000) + strings.Repeat("options x y=1\n", 2000),
+		"continuation": "options bonding" + strings.Repeat(" a=1\\\n", 170000),
+		"options":      strings.Repeat("options bonding a=1 b=2\n", 40000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := root(t, map[string]string{"etc/modprobe.d/b.conf": text})
+			begun := time.Now()
+			c, err := Read(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Options("bond0")
+			c.Aliases()
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Errorf("took %v", took)
 			}
 		})
 	}

@@ -101,7 +101,7 @@ func parse(lines []line) (*Config, error) {
 
 func (c *Config) alias(l line) {
 	if len(l.words) > 2 && underscored(l.words[2].text) == Module {
-		c.aliases = append(c.aliases, l.words[1].text)
+		c.add(l.words[1].text)
 	}
 }
 
@@ -207,7 +207,7 @@ func guard(file, name, text string) bool {
 // Of the second kind the rest has no effect.
 func (c *Config) installAlias(l line) {
 	if len(l.words) > 2 && !c.Means(l.words[1].text) && (ownInstall(l) > 0 || loads(l.words[2:])) {
-		c.aliases = append(c.aliases, l.words[1].text)
+		c.add(l.words[1].text)
 	}
 }
 
