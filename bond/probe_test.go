@@ -16,24 +16,27 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/nic"
 	"github.com/tapbond/tapbond/internal/probe"
 	"github.com/tapbond/tapbond/monitor"
 )
 
 // OnLink: what an address of a link has in its network is on that link.
-func (f *fakeSystem) OnLink(to netip.Addr, out int) (int, error) {
+func (f *fakeSystem) OnLink(to netip.Addr, w link.Way) (link.Hop, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, list := range f.addrs {
 		for _, p := range list {
-			if p.Contains(to) && (out == 0 || out == i) {
-				return i, nil
+			if p.Contains(to) && (w.Out == 0 || w.Out == i) {
+				return link.Hop{Index: i}, nil
 			}
 		}
 	}
-	return 0, unix.ENETUNREACH
+	return link.Hop{}, unix.ENETUNREACH
 }
+
+func (f *fakeSystem) Ways([]link.Info, []netip.Addr) ([]link.Way, error) { return nil, nil }
 
 // network is a machine whose slaves are on one switch, with hosts that answer.
 type network struct {

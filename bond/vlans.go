@@ -98,10 +98,11 @@ func (b *Bond) passVLANs(m *relations.Map, s *slave, want []link.Tag) {
 func vlanEvent(nic string, tags []link.Tag, pass link.VLANPass) Event {
 	e := Event{Slave: nic, Kind: "vlan_filter", Message: "VLAN filter of the NIC is as it was found", Why: "no VLAN is stacked on the bond"}
 	if len(tags) > 0 {
-		e.Message, e.Why = "VLANs "+tagWords(tags)+" pass the NIC's filter by "+pass.By, "stacked on the bond, or named by a probe target"
-	}
-	if len(tags) > 0 && pass.By == "" {
-		e.Message = "VLANs " + tagWords(tags) + " pass: the NIC filters none"
+		f := VLANFilterState{VLANs: tagWords(tags), By: pass.By}
+		if f.By == "" {
+			f.By = "themselves: the NIC filters none now"
+		}
+		e.Message, e.Why = "VLAN filter of the NIC: "+f.String(), "stacked on the bond, or named by a probe target"
 	}
 	return e
 }
@@ -127,6 +128,14 @@ type VLANFilterState struct {
 	VLANs string `json:"vlans"`
 	// By is the means, in words.
 	By string `json:"by"`
+}
+
+// String says it in a sentence: "VLANs 10, 20 pass by VLAN devices on it".
+func (f VLANFilterState) String() string {
+	if strings.ContainsAny(f.VLANs, ",") {
+		return "VLANs " + f.VLANs + " pass by " + f.By
+	}
+	return "VLAN " + f.VLANs + " passes by " + f.By
 }
 
 // vlanFilter is what State says of it, nil if the NIC filters no VLAN that is wanted.

@@ -93,7 +93,7 @@ func TestVLANsPassFilters(t *testing.T) {
 		r.must(r.set("arp_interval 0"))
 		want("")
 		log := r.log()
-		for _, line := range []string{"VLANs 10 pass the NIC's filter by VLAN devices on it", "VLAN filter of the NIC is as it was found"} {
+		for _, line := range []string{"VLAN filter of the NIC: VLAN 10 passes by VLAN devices on it", "VLAN filter of the NIC is as it was found"} {
 			if !slices.ContainsFunc(log, func(l string) bool { return strings.Contains(l, line) }) {
 				t.Errorf("nothing said %q: %q", line, log)
 			}

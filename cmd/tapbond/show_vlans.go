@@ -23,6 +23,6 @@ func showVLANFilters(w io.Writer, st *bond.State) {
 		nics[*s.VLANFilter] = append(nics[*s.VLANFilter], s.Name)
 	}
 	for _, f := range order {
-		fmt.Fprintf(w, "\n  vlan filter   %s: VLANs %s pass by %s\n", strings.Join(nics[f], ", "), f.VLANs, f.By)
+		fmt.Fprintf(w, "\n  vlan filter   %s: %s\n", strings.Join(nics[f], ", "), f)
 	}
 }

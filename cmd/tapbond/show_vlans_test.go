@@ -11,7 +11,7 @@ import (
 
 func TestShowVLANFilters(t *testing.T) {
 	devices := bond.VLANFilterState{VLANs: "10, 20", By: "VLAN devices on it"}
-	off := bond.VLANFilterState{VLANs: "10, 20", By: "rx-vlan-filter off"}
+	off := bond.VLANFilterState{VLANs: "10", By: "rx-vlan-filter off"}
 	st := bond.State{Slaves: []bond.SlaveState{
 		{Name: "eth0", VLANFilter: &devices}, {Name: "eth1"}, {Name: "eth2", VLANFilter: &off}, {Name: "eth3", VLANFilter: &devices},
 	}}
@@ -20,7 +20,7 @@ func TestShowVLANFilters(t *testing.T) {
 	want := `
   vlan filter   eth0, eth3: VLANs 10, 20 pass by VLAN devices on it
 
-  vlan filter   eth2: VLANs 10, 20 pass by rx-vlan-filter off
+  vlan filter   eth2: VLAN 10 passes by rx-vlan-filter off
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

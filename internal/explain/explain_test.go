@@ -146,7 +146,7 @@ func TestOfSlave(t *testing.T) {
 		}), "eth1", "its link isn't up, since 0s: tried, since nothing is up"},
 		{change(func(s *bond.State) {
 			s.Slaves[1].VLANFilter = &bond.VLANFilterState{VLANs: "10, 20", By: "VLAN devices on it"}
-		}), "eth1", "its NIC filters VLANs: 10, 20 pass by VLAN devices on it"},
+		}), "eth1", "its NIC filters VLANs: VLANs 10, 20 pass by VLAN devices on it"},
 		{change(func(s *bond.State) { s.Slaves[1].Failures = 3 }), "eth1", "failed 3 times"},
 		{change(func(s *bond.State) {
 			s.Slaves[1].MIIStatus = "DOWN"

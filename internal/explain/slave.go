@@ -71,7 +71,7 @@ func (e *Slave) reason(st *bond.State, s *bond.SlaveState, now time.Time) {
 		e.say("in %s every slave whose link is up carries traffic", st.Mode)
 	}
 	if f := s.VLANFilter; f != nil {
-		e.say("its NIC filters VLANs: %s pass by %s", f.VLANs, f.By)
+		e.say("its NIC filters VLANs: %s", f)
 	}
 	if s.Failures > 0 {
 		e.say("its link has failed %d times since it was enslaved", s.Failures)

@@ -11,5 +11,6 @@
 //	lists.go      address lists of a link
 //	relations.go  how the devices depend on each other
 //	netns.go      devices of other namespaces
+//	routes.go     look-ups of routes, by VRF and ip rules too
 //	vlans.go      VLAN filters of NICs: what to do about them (pure)
 package link

@@ -71,10 +71,13 @@ type Host interface {
 	// Addresses are the IP addresses of a link that are in use (not tentative,
 	// no duplicates), in the kernel's order.
 	Addresses(index int) ([]netip.Prefix, error)
-	// OnLink looks up the route to an address and returns the device that leads
-	// there without a gateway, ENETUNREACH if none does. out is the device that it
-	// is to be, 0 for any.
-	OnLink(to netip.Addr, out int) (index int, err error)
+	// OnLink looks up the route to an address and returns where it leads if that is
+	// without a gateway, else ENETUNREACH.
+	OnLink(to netip.Addr, w Way) (Hop, error)
+	// Ways are the ways, beside the plain one, in which routes are looked up for
+	// devices with these addresses: those of VRFs that the devices are in, and of ip
+	// rules for a device, a source or a mark.
+	Ways(devices []Info, addrs []netip.Addr) ([]Way, error)
 	// Groups are the multicast groups joined on a link.
 	Groups(index int) (Groups, error)
 	// IPv6Router reports whether the link forwards IPv6.

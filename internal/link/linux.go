@@ -186,20 +186,6 @@ func (l *Linux) Addresses(index int) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// OnLink implements Host.
-func (l *Linux) OnLink(to netip.Addr, out int) (int, error) {
-	routes, err := l.nl.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{OifIndex: out})
-	if err != nil {
-		return 0, fmt.Errorf("route to %s: %w", to, err)
-	}
-	for _, r := range routes {
-		if r.LinkIndex != 0 && r.Gw == nil && r.Via == nil {
-			return r.LinkIndex, nil
-		}
-	}
-	return 0, fmt.Errorf("route to %s: %w", to, unix.ENETUNREACH)
-}
-
 // IPv6Router implements Host.
 func (l *Linux) IPv6Router(name string) bool {
 	b, err := os.ReadFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "forwarding"))

@@ -33,7 +33,8 @@ type Host interface {
 	LinkByIndex(index int) (link.Info, error)
 	Uppers(index int) ([]link.Upper, error)
 	Addresses(index int) ([]netip.Prefix, error)
-	OnLink(to netip.Addr, out int) (index int, err error)
+	OnLink(to netip.Addr, w link.Way) (link.Hop, error)
+	Ways(devices []link.Info, addrs []netip.Addr) ([]link.Way, error)
 }
 
 // Paths finds the way to each target, out of the bond's device or one that is
@@ -59,8 +60,13 @@ func Paths(h Host, bond int, targets []Target) (paths []Path, own []netip.Addr, 
 			own = append(own, p.Addr())
 		}
 	}
+	f.own = own
 	for _, t := range targets {
-		paths = append(paths, f.find(t))
+		p := f.find(t)
+		if p.Source.IsValid() && !p.Source.IsUnspecified() && !slices.Contains(own, p.Source) {
+			own = append(own, p.Source) // answers come to it
+		}
+		paths = append(paths, p)
 	}
 	return paths, own, nil
 }
@@ -70,6 +76,9 @@ type finder struct {
 	bond  int
 	devs  []link.Upper     // the bond and what is stacked on it
 	addrs [][]netip.Prefix // of each
+	own   []netip.Addr     // all of these
+	ways  []link.Way       // beside the plain look-up
+	asked bool             // ways are known
 }
 
 func (f *finder) find(t Target) Path {
@@ -83,15 +92,15 @@ func (f *finder) find(t Target) Path {
 		}
 		if i := slices.IndexFunc(f.devs, func(d link.Upper) bool { return slices.Equal(vids(d.Tags), t.VLANs) }); i >= 0 {
 			p.Source = source(f.addrs[i], t.Addr, p.Source)
-		} else if i := f.device(t.Addr, &p); i >= 0 {
-			p.Source = source(f.addrs[i], t.Addr, p.Source)
+		} else if i, src := f.device(t.Addr, &p); i >= 0 {
+			p.Source = source(f.addrs[i], t.Addr, src)
 		}
 		p.NoRoute, p.Elsewhere = false, "" // who says the VLAN knows the way
 		return p
 	}
-	if i := f.device(t.Addr, &p); i >= 0 {
+	if i, src := f.device(t.Addr, &p); i >= 0 {
 		p.Tags = f.devs[i].Tags
-		p.Source = source(f.addrs[i], t.Addr, p.Source)
+		p.Source = source(f.addrs[i], t.Addr, src)
 	}
 	return p
 }
@@ -104,32 +113,64 @@ func vids(tags []link.Tag) []uint16 {
 	return out
 }
 
-// device finds the device of ours that leads to a target, -1 if none does; p
-// is told why not. An IPv6 target may have a better route elsewhere: the bond's
-// counts. A link-local one is on the bond's own link.
-func (f *finder) device(to netip.Addr, p *Path) int {
-	out := 0
+// device finds the device of ours that leads to a target, -1 if none does, and the
+// address that the host would ask from; p is told why not. Routes are looked up as
+// the host does, then in the tables of the VRFs that devices of ours are in and of ip
+// rules. An IPv6 target may have a better route elsewhere: the bond's counts. A
+// link-local one is on the bond's own link.
+func (f *finder) device(to netip.Addr, p *Path) (int, netip.Addr) {
+	var plain link.Way
 	if to.Is6() && to.IsLinkLocalUnicast() {
-		out = f.bond
+		plain.Out = f.bond
 	}
-	index, err := f.OnLink(to, out)
-	if i := f.ours(index); err == nil && i >= 0 {
-		return i
+	hop, err := f.OnLink(to, plain)
+	if i := f.ours(hop.Index); err == nil && i >= 0 {
+		return i, f.from(hop, p)
 	}
-	if to.Is6() && out == 0 {
-		if on, err := f.OnLink(to, f.bond); err == nil && f.ours(on) >= 0 {
-			return f.ours(on)
+	ways := f.further()
+	if to.Is6() && plain.Out == 0 {
+		ways = append([]link.Way{{Out: f.bond}}, ways...)
+	}
+	for _, w := range ways {
+		if w.Src.IsValid() && w.Src.Is4() != to.Is4() {
+			continue
+		}
+		if hop, err := f.OnLink(to, w); err == nil && f.ours(hop.Index) >= 0 {
+			return f.ours(hop.Index), f.from(hop, p)
 		}
 	}
 	if err != nil {
 		p.NoRoute = true
-		return -1
+		return -1, p.Source
 	}
 	p.Elsewhere = "another device"
-	if info, err := f.LinkByIndex(index); err == nil {
+	if info, err := f.LinkByIndex(hop.Index); err == nil {
 		p.Elsewhere = info.Name
 	}
-	return -1
+	return -1, p.Source
+}
+
+// further returns the ways beside the plain look-up. They are asked for once, and only
+// where that didn't lead anywhere.
+func (f *finder) further() []link.Way {
+	if !f.asked {
+		f.asked = true
+		var devices []link.Info
+		for _, d := range f.devs {
+			devices = append(devices, d.Info)
+		}
+		f.ways, _ = f.Ways(devices, f.own) // the plain one has an answer, if not a good one
+	}
+	return f.ways
+}
+
+// from is the address that a target is asked from if the device itself has none for it:
+// the route's, where it tells.
+func (f *finder) from(h link.Hop, p *Path) netip.Addr {
+	if h.Src.IsValid() && h.Src.Is4() == p.Target.Is4() {
+		return h.Src
+	}
+	return p.Source
 }
 
 func (f *finder) ours(index int) int {

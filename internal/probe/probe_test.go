@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -137,6 +138,8 @@ func FuzzRead(f *testing.F) {
 // fakeHost has bond0 (2) with a VLAN 10 (3) and in a bridge (4), and eth9 (9).
 type fakeHost struct {
 	routes map[string]int // "address out" -> device
+	srcs   map[string]netip.Addr
+	ways   []link.Way
 	addrs  map[int][]netip.Prefix
 }
 
@@ -150,16 +153,23 @@ func (h *fakeHost) LinkByIndex(index int) (link.Info, error) {
 }
 func (h *fakeHost) Uppers(int) ([]link.Upper, error)        { return devices, nil }
 func (h *fakeHost) Addresses(i int) ([]netip.Prefix, error) { return h.addrs[i], nil }
-func (h *fakeHost) OnLink(to netip.Addr, out int) (int, error) {
+func (h *fakeHost) OnLink(to netip.Addr, w link.Way) (link.Hop, error) {
 	key := to.String()
-	if out != 0 {
-		key += " on bond0"
+	if w.Out != 0 {
+		key += fmt.Sprint(" on ", map[int]string{2: "bond0", 3: "bond0.10"}[w.Out])
+	}
+	if w.Mark != 0 {
+		key += fmt.Sprint(" mark ", w.Mark)
+	}
+	if w.Src.IsValid() {
+		key += fmt.Sprint(" from ", w.Src)
 	}
 	if i, ok := h.routes[key]; ok {
-		return i, nil
+		return link.Hop{Index: i, Src: h.srcs[key]}, nil
 	}
-	return 0, unix.ENETUNREACH
+	return link.Hop{}, unix.ENETUNREACH
 }
+func (h *fakeHost) Ways([]link.Info, []netip.Addr) ([]link.Way, error) { return h.ways, nil }
 
 func TestPaths(t *testing.T) {
 	pfx := netip.MustParsePrefix
@@ -170,6 +180,7 @@ func TestPaths(t *testing.T) {
 			3: {pfx("10.2.0.9/24")},
 		},
 	}
+	h.routes["10.5.0.1"], h.srcs = 2, map[string]netip.Addr{"10.5.0.1": ip("10.255.0.1")}
 	none4, none6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
 	tag := []link.Tag{{TPID: 0x8100, VID: 10}}
 	want := []Path{
@@ -181,6 +192,7 @@ func TestPaths(t *testing.T) {
 		{Target: ip("10.2.0.1"), Source: ip("10.2.0.9"), Tags: tag},
 		{Target: ip("10.1.0.1"), Source: ip("10.1.0.9"), Tags: []link.Tag{{TPID: 0x8100, VID: 5}, {TPID: 0x8100, VID: 6}}},
 		{Target: ip("10.9.0.1"), Source: none4, Tags: []link.Tag{{TPID: 0x8100, VID: 7}}},
+		{Target: ip("10.5.0.1"), Source: ip("10.255.0.1")}, // the route says from where
 		{Target: ip("fd00::1"), Source: ip("fd00::9")},
 		{Target: ip("fe80::1"), Source: ip("fe80::9")},
 		{Target: ip("fd08::1"), Source: ip("fd08::9")}, // the better route is elsewhere
@@ -199,7 +211,7 @@ func TestPaths(t *testing.T) {
 	if d := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
-	if len(own) != 7 || !slices.Contains(own, ip("10.2.0.9")) {
+	if len(own) != 8 || !slices.Contains(own, ip("10.255.0.1")) || !slices.Contains(own, ip("10.2.0.9")) {
 		t.Errorf("own addresses %v", own)
 	}
 }
