@@ -45,7 +45,7 @@ func (p *planner) change(now *BondNow, opts Options) {
 			why = "is up"
 		}
 		p.stuck = true
-		p.warn(o.Pos, "%s is %s and can't become %s while %s %s; `tapbond reload %[4]s` makes the bond anew", o.Name, now.Settings[o.Name], o.Value, now.Name, why)
+		p.warn(o.Pos, "%s is %s and can't become %s while %s %s; `tapbond reload` makes the bond anew", o.Name, now.Settings[o.Name], o.Value, now.Name, why)
 	}
 	if down { // it has no slaves: nobody misses it
 		p.do(Step{Op: LinkDown, Link: now.Name})
@@ -86,13 +86,25 @@ func (p *planner) leftovers(b *Bond, now *BondNow, dev *Link, members []member) 
 			p.do(Step{Op: Release, Bond: b.Name, Link: s.Name})
 		}
 	}
+	var gone []netip.Prefix
 	for _, a := range dev.Addrs {
 		wanted := slices.ContainsFunc(b.Addrs, func(w Address) bool { return w.Prefix == a })
 		if wanted || slices.Contains(dev.Passing, a) || b.DHCP && a.Addr().Is4() || b.DHCP6 && a.Addr().Is6() {
 			continue
 		}
+		gone = append(gone, a)
 		p.do(Step{Op: DropAddress, Link: b.Name, Address: Address{Prefix: a}})
 	}
+	if gone == nil {
+		return
+	}
+	// With an address the kernel takes others of its network, and routes.
+	dev.Addrs = slices.DeleteFunc(slices.Clone(dev.Addrs), func(a netip.Prefix) bool {
+		return slices.ContainsFunc(gone, func(g netip.Prefix) bool { return g.Masked() == a.Masked() })
+	})
+	w := *p.world
+	w.Defaults = slices.DeleteFunc(slices.Clone(w.Defaults), func(r Route) bool { return r.Dev == b.Name })
+	p.world = &w
 }
 
 // without is the world once a bond is removed: its slaves are free and down.

@@ -188,6 +188,8 @@ func (p *planner) bondUp(b *Bond, slaves []*Slave) {
 		now = &was
 		p.change(now, opts)
 		if p.rules.Rebuild {
+			is := *dev
+			dev = &is
 			p.leftovers(b, now, dev, members)
 		}
 	}

@@ -2,6 +2,7 @@ package ifcfg
 
 import (
 	"io/fs"
+	"maps"
 	"net"
 	"net/netip"
 	"strings"
@@ -143,7 +144,7 @@ func TestUpRefusesWhatCannotBeNow(t *testing.T) {
 		want   string
 	}{
 		"mode": {func(w *World) { w.Bonds[0].Settings["mode"] = "balance-rr" },
-			"warning: d/ifcfg-bond0:6: mode is balance-rr and can't become active-backup while bond0 has slaves; `tapbond reload bond0` makes the bond anew\n"},
+			"warning: d/ifcfg-bond0:6: mode is balance-rr and can't become active-backup while bond0 has slaves; `tapbond reload` makes the bond anew\n"},
 		"not ours": {func(w *World) { w.Bonds = nil },
 			"mistake: d/ifcfg-bond0: bond0 is there already, and is no bond of tapbond's\n"},
 		"another bond's slave": {func(w *World) {
@@ -266,5 +267,71 @@ func TestUnreadable(t *testing.T) {
 	big := fstest.MapFS{"ifcfg-big": &fstest.MapFile{Data: make([]byte, maxFile+1)}}
 	if _, err := Read(big, "d", nil, noModules{}); err == nil || err.Error() != "d/ifcfg-big: is too large to be an interface file" {
 		t.Error(err)
+	}
+}
+
+// Reload makes a bond anew where it has to, and otherwise changes what differs.
+func TestReload(t *testing.T) {
+	check(t, told(set(t, recipe).Reload(nil, running(), Rules{})), "")
+	w := running()
+	w.Bonds[0].Settings["mode"] = "balance-rr"
+	check(t, told(set(t, recipe).Reload(nil, w, Rules{})), `dhclient -r bond0
+		tapbond ip link del bond0
+		tapbond ip link add bond0 type bond mode active-backup miimon 100 primary eth0
+		tapbond ip link set bond0 mtu 1400
+		tapbond ip link set eth0 master bond0
+		tapbond ip link set eth1 master bond0
+		tapbond ip link set eth1 type bond_slave queue_id 2
+		tapbond ip link set bond0 up
+		tapbond ip link set bond0 type bond active_slave eth1
+		tapbond ip addr add 10.1.1.28/24 broadcast + dev bond0
+		tapbond ip route replace default via 10.1.1.1 dev bond0
+	`)
+	w = running()
+	w.Bonds[0].Slaves = append(w.Bonds[0].Slaves, SlaveNow{Name: "eth2"})
+	b := w.link("bond0")
+	b.Addrs = append(b.Addrs, netip.MustParsePrefix("10.1.1.77/24"), netip.MustParsePrefix("2001:db8::5/64"))
+	b.Passing = b.Addrs[2:]
+	check(t, told(set(t, recipe).Reload([]string{"bond0"}, w, Rules{})), `tapbond ip link set eth2 nomaster
+		tapbond ip addr del 10.1.1.77/24 dev bond0
+		tapbond ip addr add 10.1.1.28/24 broadcast + dev bond0
+		tapbond ip route replace default via 10.1.1.1 dev bond0
+	`)
+}
+
+// Restart judges everything before it removes anything.
+func TestRestart(t *testing.T) {
+	w := running()
+	got := told(set(t, recipe).Restart(nil, w, Rules{}))
+	if !strings.HasPrefix(got, "dhclient -r bond0\ntapbond ip link del bond0\ntapbond ip link add bond0 type bond mode active-backup") || strings.Contains(got, "eth0 down") {
+		t.Error(got)
+	}
+	files := maps.Clone(recipe)
+	files["ifcfg-bond0"] = strings.ReplaceAll(files["ifcfg-bond0"], "mode=1", "mode=9")
+	if got := told(set(t, files).Restart(nil, w, Rules{})); !strings.HasPrefix(got, "mistake: d/ifcfg-bond0:6: mode=9") || strings.Contains(got, "tapbond") {
+		t.Error(got)
+	}
+}
+
+// With a running bond the files of slaves are enough.
+func TestUpOnlySlaves(t *testing.T) {
+	w := running()
+	w.Bonds[0].Slaves = w.Bonds[0].Slaves[:1]
+	files := map[string]string{"ifcfg-eth0": recipe["ifcfg-eth0"], "ifcfg-eth1": recipe["ifcfg-eth1"]}
+	check(t, told(set(t, files).UpAll(w, Rules{})), `tapbond ip link set eth1 down
+		tapbond ip link set eth1 master bond0
+	`)
+	check(t, told(set(t, files).UpAll(running(), Rules{})), "")
+	check(t, told(set(t, files).UpAll(machine(), Rules{})), "mistake: d/ifcfg-eth0:2: MASTER=bond0: there is no d/ifcfg-bond0\nmistake: d/ifcfg-eth1:2: MASTER=bond0: there is no d/ifcfg-bond0\n")
+}
+
+// What can't be had is a warning, and with strict rules a mistake.
+func TestStrict(t *testing.T) {
+	files := map[string]string{"ifcfg-bond0": "BONDING_OPTS=\"mode=0 lacp_rate=1\"\n", "ifcfg-eth0": recipe["ifcfg-eth0"]}
+	if got := told(set(t, files).UpAll(machine(), Rules{})); !strings.HasPrefix(got, "warning: d/ifcfg-bond0:1: lacp_rate=1: without effect") || !strings.Contains(got, "mode balance-rr") {
+		t.Error(got)
+	}
+	if got := told(set(t, files).UpAll(machine(), Rules{Strict: true})); !strings.HasPrefix(got, "mistake: d/ifcfg-bond0:1: lacp_rate=1") || strings.Contains(got, "tapbond") {
+		t.Error(got)
 	}
 }

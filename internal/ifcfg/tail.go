@@ -62,7 +62,7 @@ func (f *File) noteTails() {
 	case len(more) > 1:
 		text += ", nor that on lines " + strings.Join(more, ", ")
 	}
-	f.note(f.tails[0].Pos, "%s; a comment begins with #", text)
+	f.say(Minor, f.tails[0].Pos, "%s; a comment begins with #", text)
 }
 
 // closes returns open, or 0 if the line has the closing mark. Behind it the line
