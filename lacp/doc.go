@@ -24,6 +24,7 @@
 //	transmit.go    Transmit machine (6.4.16)
 //	churn.go       Churn Detection (6.4.17)
 //	dropped.go     LACPDUs that must be dropped: what they tell all the same
+//	turns.go       two partners on one port
 //	fallback.go    what carries traffic while no partner speaks
 //	carrier.go     the bond's carrier
 //	leave.go       saying goodbye

@@ -1,6 +1,7 @@
 package lacp
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -156,5 +157,47 @@ func TestEqualPortNumbers(t *testing.T) {
 		}
 		expect(t, "port_moved", logs["port_moved"]+logs["port_movedp1"]+logs["port_movedp2"], 0)
 		expect(t, "duplicates", logs["diagnosis"+string(WhyDuplicate)], 0)
+	}
+}
+
+// Two systems on one link are named, both of them; a setting that is changed and
+// changed back is not that.
+func TestTwoPartnersInTurn(t *testing.T) {
+	t.Parallel()
+	for name, other := range map[string]func(*Info){
+		"systems": func(i *Info) { i.System[5] = 0xbb },
+		"ports":   func(i *Info) { i.Port = 9 },
+		"keys":    func(i *Info) { i.Key = 18 },
+	} {
+		w := newWorld(fastConfig())
+		w.add(1)
+		p := w.peer(1)
+		speak := func(change func(*Info)) {
+			pdu := p.say()
+			pdu.PDU.Partner = w.st(1).Actor
+			if change != nil {
+				change(&pdu.PDU.Actor)
+			}
+			w.step(pdu)
+			w.warp(500 * time.Millisecond)
+		}
+		for range 4 {
+			speak(nil)
+		}
+		speak(other)
+		speak(nil)
+		expect(t, name+": there and back", w.st(1).Why, WhyWaiting)
+		for range 5 {
+			speak(other)
+			speak(nil)
+			expect(t, name+": why", w.st(1).Why, WhyTwoPartners)
+		}
+		if r := w.st(1).Reason; !strings.Contains(r, "in turn") || !strings.Contains(r, describe(&p.info)) {
+			t.Errorf("%s: %s", name, r)
+		}
+		for range 8 {
+			speak(nil)
+		}
+		expect(t, name+": one has left", w.st(1).Why, WhyOK)
 	}
 }

@@ -95,6 +95,7 @@ type port struct {
 	// What the caller was told.
 	collectsNow, distributesNow bool
 
+	turns     turns
 	dropped   dropped
 	unreadAt  time.Time // a LACPDU came while half duplex
 	ownEcho   Info

@@ -195,6 +195,7 @@ func (m *Machine) updateSelected(p *port, pdu *LACPDU) {
 		l.From = p.partner.ID().String()
 		l.Why = "was " + describe(&p.partner)
 		why = "the partner changed"
+		m.noteTurn(p, &pdu.Actor)
 	}
 	m.log(p, l)
 	m.unselect(p, why)
@@ -249,7 +250,7 @@ func (m *Machine) recordDefault(p *port) {
 	p.defaulted = true
 	p.matched, p.mismatched, p.crossed, p.echo = false, time.Time{}, time.Time{}, Info{}
 	p.partnerSince, p.outOfSync = time.Time{}, time.Time{}
-	p.shared = false
+	p.shared, p.turns = false, turns{}
 }
 
 // updateDefaultSelected is update_Default_Selected; it reports whether there

@@ -66,8 +66,11 @@ func (m *Machine) diagnose(p *port) Why {
 		}
 		return WhyOK
 	}
-	if m.mirrored(p) {
+	switch {
+	case m.mirrored(p):
 		return WhyDuplicate
+	case m.inTurn(p):
+		return WhyTwoPartners
 	}
 	if !p.matched && p.partner.State.Has(Aggregation) && m.now.Sub(p.mismatched) >= settleTime {
 		if p.echo.System == (MAC{}) {
@@ -244,6 +247,9 @@ func (m *Machine) sentence(p *port) string {
 		return "partner " + partner + " is in sync but doesn't collect"
 	case WhyOK:
 		return "in sync with partner " + partner
+	}
+	if p.why == WhyTwoPartners && m.inTurn(p) {
+		return "hears two partners in turn, " + partner + " and " + describe(&p.turns.before) + ": a hub, or a device that forwards LACPDUs"
 	}
 	return m.otherAggregator(p)
 }

@@ -1,11 +1,14 @@
 package nic_test
 
 import (
+	"encoding/binary"
 	"net"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/tapbond/tapbond/internal/nic"
 	"golang.org/x/sys/unix"
 )
@@ -16,9 +19,9 @@ func TestReceiveCuts(t *testing.T) {
 	withBed(t, func(d *bed) {
 		ifi, err := net.InterfaceByName("va")
 		must(t, err)
-		c, err := nic.OpenControl(ifi, nic.Filter{EtherTypes: []uint16{0x88b5}, Tags: true})
+		control, err := nic.OpenControl(ifi, nic.Filter{EtherTypes: []uint16{0x88b5}, Tags: true})
 		must(t, err)
-		defer c.Close()
+		defer control.Close()
 		wire := d.socket(d.b, 0)
 		send := func(f []byte) {
 			_, err := unix.Write(wire, f)
@@ -34,7 +37,7 @@ func TestReceiveCuts(t *testing.T) {
 		}
 		cuts := make([]nic.Cut, 2)
 		for got := 0; got < len(want); {
-			n, err := c.ReceiveCuts(cuts)
+			n, err := control.ReceiveCuts(cuts)
 			must(t, err)
 			for i := range cuts[:n] {
 				r := cuts[i].Received
@@ -45,12 +48,24 @@ func TestReceiveCuts(t *testing.T) {
 				got++
 			}
 		}
+		// A tag that a NIC has taken off, as most do: it was never in the frame here.
+		for _, tag := range []struct{ tpid, tci uint16 }{{0x8100, 0xe000}, {0x8100, 5}, {0x88a8, 0}} {
+			hook, err := nic.HookOut(d.b.Attrs().Index, pushTag(t, tag.tpid, tag.tci))
+			must(t, err)
+			send(frame(80))
+			n, err := control.ReceiveCuts(cuts)
+			must(t, err)
+			if r := cuts[0].Received; n != 1 || !r.Tagged || r.TCI != tag.tci || r.TPID != tag.tpid || r.N != 80 {
+				t.Errorf("tag %+v taken off: %d frames, %+v", tag, n, r)
+			}
+			must(t, hook.Remove())
+		}
 		ended := make(chan error, 1)
 		go func() {
-			_, err := c.ReceiveCuts(cuts)
+			_, err := control.ReceiveCuts(cuts)
 			ended <- err
 		}()
-		must(t, c.Close())
+		must(t, control.Close())
 		select {
 		case err := <-ended:
 			if err != os.ErrClosed {
@@ -60,4 +75,20 @@ func TestReceiveCuts(t *testing.T) {
 			t.Error("Close doesn't wake the reader")
 		}
 	})
+}
+
+// pushTag is a program that gives each frame a tag beside its bytes, as a NIC that
+// inserts tags wants it, and one that takes them off leaves it.
+func pushTag(t *testing.T, tpid, tci uint16) int {
+	t.Helper()
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL", Instructions: asm.Instructions{
+		asm.Mov.Imm(asm.R2, int32(binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, tpid)))),
+		asm.Mov.Imm(asm.R3, int32(tci)),
+		asm.FnSkbVlanPush.Call(),
+		asm.Mov.Imm(asm.R0, 0),
+		asm.Return(),
+	}})
+	must(t, err)
+	t.Cleanup(func() { p.Close() })
+	return p.FD()
 }

@@ -157,22 +157,34 @@ func (o Options) program() []bpf.Instruction {
 		return nil
 	}
 	prog := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 2}}
-	slow := []bpf.Instruction{bpf.RetConstant{Val: accept}}
+	rest := []bpf.Instruction{bpf.RetConstant{Val: accept}}
 	if o.LeaveLACP {
-		slow = []bpf.Instruction{
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: slowProtocols, SkipFalse: 2},
-			bpf.LoadAbsolute{Off: 14, Size: 1},
-			bpf.JumpIf{Cond: bpf.JumpEqual, Val: subtypeMarker, SkipFalse: 1},
-			bpf.RetConstant{Val: accept},
-		}
+		rest = butLACP()
 	}
 	if o.LeaveIP {
 		types := []uint32{unix.ETH_P_IP, unix.ETH_P_ARP, unix.ETH_P_IPV6}
 		for i, t := range types {
-			prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: t, SkipTrue: uint8(len(types) - 1 - i + len(slow))})
+			prog = append(prog, bpf.JumpIf{Cond: bpf.JumpEqual, Val: t, SkipTrue: uint8(len(types) - 1 - i + len(rest))})
 		}
 	}
-	return append(append(prog, slow...), bpf.RetConstant{Val: reject})
+	return append(append(prog, rest...), bpf.RetConstant{Val: reject})
+}
+
+// butLACP goes on with the EtherType and takes all but Slow Protocols that aren't
+// Markers, with an inner tag or without. A RetConstant that rejects is to follow.
+func butLACP() []bpf.Instruction {
+	return []bpf.Instruction{
+		bpf.LoadConstant{Dst: bpf.RegX, Val: 0},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: slowProtocols, SkipTrue: 5},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_8021Q, SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_8021AD, SkipFalse: 5},
+		bpf.LoadAbsolute{Off: 16, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: slowProtocols, SkipFalse: 3},
+		bpf.LoadConstant{Dst: bpf.RegX, Val: 4}, // what the tag moves the rest by
+		bpf.LoadIndirect{Off: 14, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: subtypeMarker, SkipFalse: 1},
+		bpf.RetConstant{Val: accept},
+	}
 }
 
 const (

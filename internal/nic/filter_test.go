@@ -122,15 +122,16 @@ func TestDataFilter(t *testing.T) {
 	frames := map[string][]byte{
 		"lacpdu": frame(0x88, 9, 1), "marker": frame(0x88, 9, 2), "oam": frame(0x88, 9, 3), "subtype 0": frame(0x88, 9, 0),
 		"ip": frame(8, 0, 0x45), "arp": frame(8, 6), "ip6": frame(0x86, 0xdd), "lldp": frame(0x88, 0xcc),
-		"inner tag": frame(0x81, 0, 0, 5, 8, 0), "header": frame()[:14], "slow header": append(frame()[:12], 0x88, 9),
+		"inner tag": frame(0x81, 0, 0, 5, 8, 0), "provider's tag": frame(0x88, 0xa8, 0, 5, 8, 6), "lacpdu, tagged": frame(0x81, 0, 0, 0, 0x88, 9, 1),
+		"marker, tagged": frame(0x88, 0xa8, 0, 0, 0x88, 9, 2), "short tag": frame(0x81, 0, 0)[:15], "header": frame()[:14], "slow header": append(frame()[:12], 0x88, 9),
 	}
 	for _, c := range []struct {
 		o      Options
 		leaves []string
 	}{
-		{Options{LeaveLACP: true}, []string{"lacpdu", "oam", "subtype 0", "slow header"}},
+		{Options{LeaveLACP: true}, []string{"lacpdu", "oam", "subtype 0", "slow header", "lacpdu, tagged", "short tag"}},
 		{Options{LeaveIP: true}, []string{"ip", "arp", "ip6"}},
-		{Options{LeaveIP: true, LeaveLACP: true}, []string{"lacpdu", "oam", "subtype 0", "slow header", "ip", "arp", "ip6"}},
+		{Options{LeaveIP: true, LeaveLACP: true}, []string{"lacpdu", "oam", "subtype 0", "slow header", "lacpdu, tagged", "short tag", "ip", "arp", "ip6"}},
 	} {
 		vm, err := bpf.NewVM(c.o.program())
 		if err != nil {
