@@ -139,6 +139,7 @@ var setters = map[ID]func(*txn, *change) *failure{
 	Updelay:         setUpdelay,
 	Downdelay:       setDowndelay,
 	PeerNotifDelay:  setPeerNotifDelay,
+	UseCarrier:      setUseCarrier,
 	ArpInterval:     setArpInterval,
 	ArpValidate:     setArpValidate,
 	ArpAllTargets:   setMonitor,

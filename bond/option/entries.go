@@ -67,7 +67,7 @@ var table = []Option{
 	{
 		ID: UseCarrier, Name: "use_carrier", IPName: "use_carrier", Netlink: 6, Sysfs: true,
 		Values: offOnDefault, Default: 1, Modes: AllModes,
-		Help:  "kept for compatibility: the carrier is what is looked at, whatever the value",
+		Help:  "obsolete: the carrier is what is looked at; 0 is taken with a warning (Linux 6.18 refuses it)",
 		field: func(v *Values) *uint32 { return &v.UseCarrier },
 	},
 	{
@@ -241,13 +241,13 @@ var table = []Option{
 	},
 	{
 		ID: BroadcastNeighbor, Name: "broadcast_neighbor", IPName: "broadcast_neighbor", Netlink: 33, Read: ReadNamed,
-		Values: offOn, Modes: lacpOnly, Since: "6.17",
+		Values: offOn, Modes: lacpOnly, Since: "6.17, and 6.12.y",
 		Help:  "send ARP and ND on all slaves",
 		field: func(v *Values) *uint32 { return &v.BroadcastNeighbor },
 	},
 	{
 		ID: LACPStrict, Name: "lacp_strict", IPName: "lacp_strict", Netlink: 34, Read: ReadNamed,
-		Values: offOn, Modes: lacpOnly, Since: "7.2",
+		Values: offOn, Modes: lacpOnly, Since: "7.2, and 7.1.y",
 		Help:  "no carrier without a partner that distributes",
 		field: func(v *Values) *uint32 { return &v.LACPStrict },
 	},
@@ -340,7 +340,7 @@ var table = []Option{
 	},
 	{
 		ID: ActorPortPrio, Name: "actor_port_prio", IPName: "actor_port_prio", Netlink: 10, Scope: ScopeSlave,
-		Max: 65535, Default: 255, Modes: lacpOnly, Since: "6.18",
+		Max: 65535, Default: 255, Modes: lacpOnly, Since: "6.18, and 6.12.y",
 		Help: "LACP port priority",
 	},
 	{

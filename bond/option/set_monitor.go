@@ -64,6 +64,19 @@ func setPeerNotifDelay(t *txn, c *change) *failure {
 	return t.setDelay(c, "peer notification delay", &t.v.PeerNotifDelayTicks)
 }
 
+// ObsoleteUseCarrier is what the driver says of use_carrier 0 since Linux 6.18. It
+// refuses the value; here it is taken, so that old configurations go on working, and
+// has no effect.
+const ObsoleteUseCarrier = "option obsolete, use_carrier cannot be disabled"
+
+func setUseCarrier(t *txn, c *change) *failure {
+	if c.n == 0 && t.v.UseCarrier != 0 {
+		t.log(LevelWarn, ObsoleteUseCarrier)
+	}
+	t.v.UseCarrier = c.n
+	return nil
+}
+
 // setDelay stores a delay in ticks of miimon, rounded down. Without the MII
 // monitor there are no ticks, and not even 0 is taken.
 func (t *txn) setDelay(c *change, what string, ticks *uint32) *failure {

@@ -107,6 +107,9 @@ func (j *judge) links() error {
 		j.atLeast0(name)
 	}
 	j.between("use_carrier", 0, 1, "use_carrier module parameter (%d), not of valid value (0/1), so it was set to 1")
+	if j.num["use_carrier"] == 0 {
+		j.warn(option.ObsoleteUseCarrier)
+	}
 	j.between("num_grat_arp", 0, 255, "num_grat_arp/num_unsol_na (%d) not in range 0-255 so it was reset to 1")
 	j.v.UseCarrier, j.v.NumGratArp = uint32(j.num["use_carrier"]), uint32(j.num["num_grat_arp"])
 	return nil

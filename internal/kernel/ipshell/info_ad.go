@@ -33,6 +33,8 @@ func portInfo(p *lacp.PortState) []info {
 	out := []info{number("ad_aggregator_id", p.Aggregator)}
 	out = append(out, stateInfo("ad_actor_oper_port_state", p.Actor.State)...)
 	out = append(out, stateInfo("ad_partner_oper_port_state", p.Partner.State)...)
+	// The names of the attributes that Linux 7.1 and 6.12.y have; ip 6.1 prints neither.
+	out = append(out, info{key: "ad_churn_actor_state", json: p.ActorChurn}, info{key: "ad_churn_partner_state", json: p.PartnerChurn})
 	if p.Actor.PortPriority != lacp.DefaultPortPriority { // a newer ip's, shown when somebody set it
 		out = append(out, number("actor_port_prio", p.Actor.PortPriority))
 	}
