@@ -22,6 +22,11 @@ type Away struct {
 	PortPrio    uint16 `json:"actor_port_prio,omitempty"`
 	AssumedMbps uint32 `json:"assumed_speed_mbps,omitempty"`
 
+	// How the NIC was found, and the address that the bond gave it. If it still has
+	// that when it returns, it was moved away and not restored.
+	Saved link.Saved `json:"saved,omitzero"`
+	MAC   [6]byte    `json:"mac,omitzero"`
+
 	why string // it could not be taken when it was there
 }
 
@@ -44,6 +49,7 @@ func (b *Bond) goAway(r *SlaveRecord) {
 	a := Away{
 		Name: r.Name, Since: b.now(), Primary: b.vals.Primary == r.Name,
 		Prio: r.Prio, QueueID: r.QueueID, PortPrio: r.PortPrio, AssumedMbps: r.AssumedMbps,
+		Saved: r.Saved, MAC: r.MAC,
 	}
 	if r.Identity != nil {
 		a.HWAddr = r.Identity.HWAddr

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/relations"
 	"github.com/tapbond/tapbond/monitor"
 )
 
@@ -27,6 +28,8 @@ type Engine struct {
 	// links says whose an interface index is: a bond's TAP, its slave, or a NIC
 	// that is about to become or has not quite ceased to be one.
 	links map[int]*Bond
+
+	departures departures
 
 	module  *module       // nil: nobody loaded it
 	begin   option.Values // what bonds begin with then
@@ -196,6 +199,9 @@ func (e *Engine) remove(ctx context.Context, b *Bond, tapPresent bool) error {
 	if err := b.lock(ctx); err != nil {
 		return err
 	}
+	if !tapPresent {
+		b.tapLeft()
+	}
 	errs := b.shutdown(tapPresent)
 	e.mu.Lock()
 	for name, x := range e.bonds {
@@ -244,6 +250,8 @@ func (e *Engine) dispatch(ev monitor.WatchEvent) {
 				b.refresh()
 			}
 		}
+	case ev.Moved != nil:
+		e.linkMoved(*ev.Moved)
 	case ev.Hook != nil:
 		e.hookEvent(*ev.Hook)
 	case ev.Addr != nil:
@@ -266,7 +274,7 @@ func (e *Engine) linkEvent(ev monitor.LinkEvent) {
 		}
 		// Perhaps a device stacked on a bond: its addresses are announced too.
 		for _, b := range e.Bonds() {
-			if b.concerns(ev.Index, ev.ParentIndex, ev.MasterIndex) || e.owner(ev.ParentIndex) == b && ev.Kind == "vlan" {
+			if b.concerns(ev.Index, ev.ParentIndex, ev.MasterIndex) || e.owner(ev.ParentIndex) == b && (ev.Kind == "vlan" || relations.NatureOf(ev.Kind).Claims) {
 				b.refresh()
 			}
 		}

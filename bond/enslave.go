@@ -181,6 +181,9 @@ func (e *enslaving) found(info link.Info) (SlaveRecord, error) {
 		Managers: b.sys.Managers().Look(b.ctx, info.Name),
 		Identity: &Identity{HWAddr: info.PermMAC, Kind: info.Kind, Hooked: hooked},
 	}
+	if a := e.again; a != nil && info.MAC == a.MAC && a.MAC != a.Saved.MAC {
+		r.Saved, r.PermMAC = a.Saved, a.Saved.MAC
+	}
 	if before, ok := b.engine.inherit(info); ok {
 		r.Saved, r.PermMAC, r.Identity = before.Saved, before.PermMAC, before.Identity
 	}

@@ -39,6 +39,7 @@ type fakeSystem struct {
 	vlans    fakeVLANs
 	clients  map[string][]unmanage.Client
 	alt      map[string]string // alternative names of links
+	restored []link.Moved      // NICs in other namespaces
 	fail     map[string]error  // "op index": what the call answers
 	before   func()            // called, locked, before anything is changed
 	calls    []string
@@ -126,6 +127,13 @@ func (f *fakeSystem) LinkByIndex(index int) (link.Info, error) {
 		return *l, nil
 	}
 	return link.Info{}, unix.ENODEV
+}
+
+func (f *fakeSystem) RestoreMoved(m link.Moved) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restored = append(f.restored, m)
+	return f.fail["moved"]
 }
 
 // change alters a link as somebody outside would, or records our own call.

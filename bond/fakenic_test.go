@@ -74,6 +74,8 @@ type fakeTAP struct {
 	mu      sync.Mutex
 	carrier bool
 	mbps    uint32
+
+	elsewhere, discarded bool
 }
 
 func (t *fakeTAP) Name() string { return t.name }
@@ -125,6 +127,13 @@ func (t *fakeTAP) shows() (bool, uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.carrier, t.mbps
+}
+
+func (t *fakeTAP) Elsewhere() bool { return t.elsewhere }
+
+func (t *fakeTAP) Discard() error {
+	t.discarded = true
+	return t.Close()
 }
 
 func (t *fakeTAP) Delete() error {

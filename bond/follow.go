@@ -46,6 +46,11 @@ func (b *Bond) housekeeping() {
 		_ = b.call(func() {
 			slaves = b.members()
 			b.noteReturned(b.now())
+			for _, s := range slaves {
+				if s.claimed != "" { // what does so may be in another namespace, and go unseen
+					b.refresh()
+				}
+			}
 			if len(b.away) > 0 {
 				b.lookBack()
 			}
@@ -279,6 +284,10 @@ func (b *Bond) slaveEvent(s *slave, ev monitor.LinkEvent) {
 			go b.vanished(s)
 		}
 		return
+	}
+	if ev.MasterIndex != s.master {
+		s.master = ev.MasterIndex
+		b.refresh()
 	}
 	b.sys.CheckCarrier(s.index)
 	if len(s.passes.tags) > 0 {

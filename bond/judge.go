@@ -53,6 +53,7 @@ func judge(st *State, now time.Time) Verdict {
 		j.loops()
 		j.redundancy()
 		j.away()
+		j.claimed()
 	}
 	return j.verdict()
 }
@@ -88,7 +89,9 @@ func (j *judgement) slaves() {
 	}
 	summary := fmt.Sprintf("%d of %s up", up, plain.Count(all, "slave"))
 	for _, w := range []Word{WordHealthy, WordDegraded, WordWaiting} {
-		j.summaries[w] = summary
+		if w != WordDegraded || up < all { // else something else is wrong
+			j.summaries[w] = summary
+		}
 	}
 	missing := WordDegraded
 	if up == 0 {
@@ -220,6 +223,15 @@ func (j *judgement) away() {
 			text, advice = a.Name+" is back and can't be taken: "+a.Why, "remove the cause: it is tried again each second"
 		}
 		j.add(WordDegraded, a.Name, text, advice)
+	}
+}
+
+// claimed judges slaves that somebody else uses, too.
+func (j *judgement) claimed() {
+	for i := range j.st.Slaves {
+		if s := &j.st.Slaves[i]; s.Claimed != "" {
+			j.add(WordDegraded, s.Name, s.Name+" is used by "+s.Claimed+", too", "take it out there: ip link set "+s.Name+" nomaster, or ip link del a device that sits on it")
+		}
 	}
 }
 

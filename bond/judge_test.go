@@ -71,6 +71,8 @@ func TestVerdicts(t *testing.T) {
 		}, "DEGRADED: 1 of 2 slaves up", "degraded eth1", 1},
 		{"all unplugged", "active-backup", func(st *State) { st.Slaves, st.Away = nil, []AwaySlave{{Name: "eth1", Why: "in use"}} },
 			"EMPTY: no slaves: the NICs are gone", "empty,degraded eth1", 2},
+		{"one in a bridge", "active-backup", func(st *State) { st.Slaves[1].Claimed = "br0 (bridge)" },
+			"DEGRADED: eth1 is used by br0 (bridge), too", "degraded eth1", 1},
 		{"one comes", "active-backup", func(st *State) { st.Slaves[0].set("GOING_BACK", "waits") }, "WAITING: 1 of 2 slaves up", "waiting eth0", 1},
 		{"one goes", "active-backup", func(st *State) { st.Slaves[0].set("GOING_DOWN", "waits") }, "DEGRADED: 1 of 2 slaves up", "degraded eth0", 1},
 		{"both down", "active-backup", func(st *State) { st.Slaves[0].set("DOWN", "x"); st.Slaves[1].set("GOING_BACK", "x") },

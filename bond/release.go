@@ -271,17 +271,17 @@ func (b *Bond) vanished(s *slave) {
 
 // dropVanished is vanished for who holds the bond's lock.
 func (b *Bond) dropVanished(s *slave) {
-	var gone bool
-	var away *SlaveRecord
+	var gone, away bool
+	var r leaver
 	_ = b.call(func() {
 		gone = b.slaveByID(s.id) == s && !s.leaving
 		if !gone {
 			return
 		}
+		r = leaver{b.recordOf(s), b.name, s.mtu}
 		text := "interface is gone"
-		if b.readds(s.configured) {
-			r := b.recordOf(s)
-			away, text = &r, text+", it is taken again when it returns"
+		if away = b.readds(s.configured); away {
+			text += ", it is taken again when it returns"
 		}
 		b.warn(s, "vanished", text)
 	})
@@ -289,8 +289,9 @@ func (b *Bond) dropVanished(s *slave) {
 		return
 	}
 	_ = b.release(false, s)
-	if away != nil {
-		_ = b.call(func() { b.goAway(away) })
+	b.engine.slaveLeft(&r)
+	if away {
+		_ = b.call(func() { b.goAway(&r.SlaveRecord) })
 	}
 	b.steerQueues()
 }

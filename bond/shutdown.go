@@ -26,7 +26,7 @@ func (b *Bond) shutdown(tapPresent bool) error {
 	if tapPresent {
 		tapErr = b.dev.Delete()
 	} else {
-		_ = b.dev.Close()
+		_ = b.dev.Discard()
 	}
 	errs = append(errs, tapErr)
 	b.leaveRest(tapErr != nil)

@@ -27,7 +27,9 @@ type slave struct {
 	addrs    []string   // IP addresses on it, where none belongs
 	addrLook bool       // these are to be read again
 
-	configured bool // it is a slave by configuration; fixed
+	master     int    // the kernel's master of it, as events have it
+	claimed    string // who else uses it
+	configured bool   // it is a slave by configuration; fixed
 
 	permMAC [6]byte // address at enslave time (kernel: perm_hwaddr); fixed
 	mac     [6]byte // address it has, or is about to be given

@@ -26,6 +26,7 @@ func (b *Bond) followRelations(slaves []*slave) {
 	want := b.vlans(m)
 	for _, s := range slaves {
 		b.breakLoop(m, s)
+		b.noteClaimants(m, s)
 		b.passVLANs(m, s, want)
 	}
 }

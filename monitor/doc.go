@@ -11,6 +11,7 @@
 //	watch_linux.go    what the kernel says over netlink: links, addresses
 //	routes_linux.go   that routes changed
 //	tc_linux.go       that a filter or its qdisc was removed
+//	moved_linux.go    that a link was moved to another network namespace
 //	poller_linux.go   carrier read by ioctl, often where it matters
 //	ethtool_linux.go  the ioctls: carrier, speed and duplex
 //

@@ -190,6 +190,36 @@ func TestWatchHooks(t *testing.T) {
 	})
 }
 
+// A link that is moved is told from one that is deleted.
+func TestWatchMoved(t *testing.T) {
+	labtest.InNetns(t, func() {
+		other := labtest.OtherNetns(t, func() {})
+		defer other.Close()
+		w, err := monitor.NewWatch()
+		must(t, err)
+		defer w.Close()
+		a, b := pair(t)
+		must(t, netlink.LinkSetNsFd(a, int(other.Fd())))
+		number, err := netlink.GetNetNsIdByFd(int(other.Fd()))
+		must(t, err)
+		within(t, "a moved link", w.Events(), func(ev monitor.WatchEvent) bool {
+			if ev.Moved != nil && *ev.Moved != (monitor.MovedEvent{Index: a.Attrs().Index, NetNS: number, Then: a.Attrs().Index}) {
+				t.Errorf("%+v, want %d to namespace %d", *ev.Moved, a.Attrs().Index, number)
+			}
+			return ev.Moved != nil
+		})
+		must(t, netlink.LinkDel(b))
+		c, _ := pair(t)
+		must(t, netlink.LinkDel(c))
+		within(t, "a deleted link", w.Events(), func(ev monitor.WatchEvent) bool {
+			if ev.Moved != nil {
+				t.Errorf("deleted: %+v", *ev.Moved)
+			}
+			return ev.Link != nil && ev.Link.Deleted && ev.Link.Index == c.Attrs().Index
+		})
+	})
+}
+
 func TestReadSpeed(t *testing.T) {
 	labtest.InNetns(t, func() {
 		pair(t)

@@ -19,6 +19,7 @@ type WatchEvent struct {
 	// Routes: routes came or went.
 	Routes bool
 	Hook   *HookEvent
+	Moved  *MovedEvent
 	// Resync: events were lost. Whatever was known must be read again.
 	Resync bool
 }
@@ -81,18 +82,27 @@ func NewWatch() (*Watch, error) {
 		w.Close()
 		return nil, fmt.Errorf("watch routes: %w", err)
 	}
-	hooks, err := subscribeHooks()
+	hooks, err := subscribeRaw(unix.RTNLGRP_TC)
 	if err != nil {
 		routes.Close()
 		w.Close()
 		return nil, fmt.Errorf("watch filters: %w", err)
 	}
+	moves, err := subscribeRaw(unix.RTNLGRP_LINK)
+	if err != nil {
+		routes.Close()
+		hooks.Close()
+		w.Close()
+		return nil, fmt.Errorf("watch moved links: %w", err)
+	}
 	w.wg.Go(func() { w.pumpRoutes(routes) })
-	w.wg.Go(func() { w.pumpHooks(hooks) })
+	w.wg.Go(func() { w.pumpRaw(hooks, removals, WatchEvent{Hook: &HookEvent{}}) })
+	w.wg.Go(func() { w.pumpRaw(moves, departures) })
 	w.wg.Go(func() { // has the pumps end
 		<-w.done
 		routes.Close()
 		hooks.Close()
+		moves.Close()
 	})
 	w.wg.Go(func() { pump(w, links, w.subscribeLinks, linkEvent) })
 	w.wg.Go(func() { pump(w, addrs, w.subscribeAddrs, addrEvent) })

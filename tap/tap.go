@@ -30,6 +30,11 @@ type Device interface {
 	Close() error
 	// Delete removes the TAP from the system and closes.
 	Delete() error
+	// Elsewhere reports whether a TAP that isn't in this network namespace any more
+	// was moved to another one.
+	Elsewhere() bool
+	// Discard gives up such a TAP: it is gone from there, too.
+	Discard() error
 }
 
 // Queue is one queue of the TAP: frames from the host are read, frames for

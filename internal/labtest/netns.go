@@ -40,6 +40,33 @@ func OwnNetns(t testing.TB) {
 	}
 }
 
+// OtherNetns makes a network namespace beside the one of the calling test, which
+// must be locked to its thread (OwnNetns, InNetns), and runs fn in it. It lives until
+// the file that is returned is closed.
+func OtherNetns(t testing.TB, fn func()) *os.File {
+	t.Helper()
+	open := func() *os.File {
+		f, err := os.Open("/proc/thread-self/ns/net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	here := open()
+	defer here.Close()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatalf("unshare: %v", err)
+	}
+	defer func() {
+		if err := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); err != nil {
+			t.Errorf("setns: %v", err)
+		}
+	}()
+	there := open()
+	fn()
+	return there
+}
+
 // InNetns runs fn on an OS thread of its own in a fresh network namespace with
 // lo up. The thread ends with fn and the namespace with the last socket opened
 // in it. fn may use t.Fatal as usual. Goroutines started by fn run in the

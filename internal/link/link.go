@@ -54,6 +54,9 @@ type Host interface {
 	Unsaved(Info) (Saved, error)
 	// RestoreInUse is RestoreSlave for a NIC that somebody uses now: it isn't set down.
 	RestoreInUse(index int, s Saved) error
+	// RestoreMoved leaves a NIC that was moved to another namespace as it was before
+	// it became a slave; ErrUnreachable if this process can't go there.
+	RestoreMoved(Moved) error
 	// PrepareSlave keeps the host's stack from using the NIC by itself.
 	PrepareSlave(index int) error
 	// AddressLists are the addresses the link receives beside its own.
