@@ -127,20 +127,26 @@ func (b *Bus) Since(ctx context.Context, seq uint64) ([]Event, error) {
 
 // Log writes events to log until ctx ends, then what is left.
 func (b *Bus) Log(ctx context.Context, log *slog.Logger) {
-	l := eventLog{log: log, quiet: newQuiet()}
+	b.Drain(ctx, func(e *Event, leftOut int) { logEvent(log, e, leftOut) })
+}
+
+// Drain hands events to write until ctx ends, then what is left. Of a flapping link
+// some are left out: write gets how many before each.
+func (b *Bus) Drain(ctx context.Context, write func(e *Event, leftOut int)) {
+	d := drain{write: write, quiet: newQuiet()}
 	for {
-		events, err := b.next(ctx, l.seen, l.quiet.waits())
+		events, err := b.next(ctx, d.seen, d.quiet.waits())
 		if err != nil && ctx.Err() != nil {
 			done, cancel := context.WithCancel(context.Background())
 			cancel()
-			for events, _ = b.Since(done, l.seen); len(events) > 0; events, _ = b.Since(done, l.seen) {
-				l.take(events)
+			for events, _ = b.Since(done, d.seen); len(events) > 0; events, _ = b.Since(done, d.seen) {
+				d.take(events)
 			}
-			l.quiet.due(time.Now(), true, l.write)
+			d.quiet.due(time.Now(), true, d.write)
 			return
 		}
-		l.take(events)
-		l.quiet.due(time.Now(), false, l.write)
+		d.take(events)
+		d.quiet.due(time.Now(), false, d.write)
 	}
 }
 
@@ -155,23 +161,24 @@ func (b *Bus) next(ctx context.Context, seen uint64, waits bool) ([]Event, error
 	return b.Since(ctx, seen)
 }
 
-// eventLog writes events to a log.
-type eventLog struct {
-	log   *slog.Logger
+// drain is one reader of all events.
+type drain struct {
+	write func(e *Event, leftOut int)
 	quiet *quiet
 	seen  uint64
 }
 
-func (l *eventLog) take(events []Event) {
+func (d *drain) take(events []Event) {
 	for i := range events {
-		l.seen = events[i].Seq
-		if ok, leftOut := l.quiet.admit(&events[i]); ok {
-			l.write(&events[i], leftOut)
+		d.seen = events[i].Seq
+		if ok, leftOut := d.quiet.admit(&events[i]); ok {
+			d.write(&events[i], leftOut)
 		}
 	}
 }
 
-func (l *eventLog) write(e *Event, leftOut int) {
+// logEvent writes an event to a log.
+func logEvent(log *slog.Logger, e *Event, leftOut int) {
 	attrs := make([]slog.Attr, 0, 8)
 	add := func(key, v string) {
 		if v != "" {
@@ -187,5 +194,5 @@ func (l *eventLog) write(e *Event, leftOut int) {
 	if leftOut > 0 {
 		attrs = append(attrs, slog.Int("left_out", leftOut))
 	}
-	l.log.LogAttrs(context.Background(), e.Level, e.Text(), attrs...)
+	log.LogAttrs(context.Background(), e.Level, e.Text(), attrs...)
 }

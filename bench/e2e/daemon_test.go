@@ -281,8 +281,13 @@ func TestATransientDaemonEndsWithItsLastBond(t *testing.T) {
 		t.Error("it stays")
 	}
 	s.clean()
-	if left, _ := filepath.Glob(s.client.Dir()); len(left) > 0 {
+	left, _ := filepath.Glob(s.client.Dir() + "/*")
+	if len(left) != 1 || filepath.Base(left[0]) != "events.jsonl" {
 		t.Errorf("left behind: %v", left)
+	}
+	out, err := s.tapbond("events", "bond0", "-n", "1")
+	if err != nil || !strings.Contains(out, "bond0: is being deleted...") {
+		t.Errorf("what it leaves to read: %v %q", err, out)
 	}
 }
 

@@ -69,7 +69,7 @@ func cleanupHere(out io.Writer, force bool, args []string) error {
 		err = cleanup(out, store)
 	}
 	if err == nil {
-		daemon.RemoveLog(l.Dir())
+		daemon.ForgetHistory(l.Dir())
 	}
 	return err
 }

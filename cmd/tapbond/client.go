@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/daemon"
@@ -93,34 +91,4 @@ func deleteCmd() *cobra.Command {
 			return ofBond(args[0], c.Delete(cmd.Context(), args[0]))
 		},
 	}
-}
-
-func eventsCmd() *cobra.Command {
-	var asJSON, follow bool
-	cmd := &cobra.Command{
-		Use:   "events",
-		Short: "print what has changed and why, or what changes",
-		Args:  words(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := daemon.Connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			err = c.Events(cmd.Context(), follow, func(e bond.Event) error {
-				if asJSON {
-					return json.NewEncoder(out).Encode(e)
-				}
-				_, err := fmt.Fprintln(out, e.Time.Format("15:04:05.000000"), e.Text())
-				return err
-			})
-			if cmd.Context().Err() != nil {
-				return nil
-			}
-			return err
-		},
-	}
-	cmd.Flags().BoolVarP(&asJSON, "json", "j", false, "one JSON object a line")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print events from now on, as they happen")
-	return cmd
 }

@@ -89,12 +89,9 @@ func serve(ctx context.Context, o daemon.Options, f *logFlags) error {
 		if err != nil {
 			return err
 		}
+		defer l.Close()
 		o.Log = newLogger(l, f.json)
-		err = daemon.Run(ctx, o)
-		if err == nil && o.Transient {
-			l.Remove()
-		}
-		return err
+		return daemon.Run(ctx, o)
 	}
 	o.Log = newLogger(out, f.json)
 	return daemon.Run(ctx, o)

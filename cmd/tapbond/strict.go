@@ -162,7 +162,8 @@ func wrongFlag(c *cobra.Command, err error) error {
 	var value *pflag.InvalidValueError
 	if errors.As(err, &value) {
 		f := value.GetFlag()
-		err = fmt.Errorf("%s--%s: %q is no %s; it takes: %s; for example: %s", spoken(c), f.Name, value.GetValue(), f.Value.Type(), f.Usage, exampleOf(c))
+		_, usage := pflag.UnquoteUsage(f)
+		err = fmt.Errorf("%s--%s: %q is no %s; it takes: %s; for example: %s", spoken(c), f.Name, value.GetValue(), f.Value.Type(), usage, exampleOf(c))
 	} else {
 		err = fmt.Errorf("%s%w; it takes %s; for example: %s", spoken(c), err, strings.Join(flags, "; "), exampleOf(c))
 	}

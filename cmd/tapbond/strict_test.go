@@ -55,7 +55,8 @@ func TestEveryCommandRefusesWrongInput(t *testing.T) {
 			if kind := f.Value.Type(); f.Hidden || kind == "string" || kind == "stringSlice" {
 				return
 			}
-			expectRefusal(t, with("--"+f.Name+"=nosuch"), `"nosuch"`, "--"+f.Name, f.Usage, "tapbond ")
+			_, usage := pflag.UnquoteUsage(f)
+			expectRefusal(t, with("--"+f.Name+"=nosuch"), `"nosuch"`, "--"+f.Name, usage, "tapbond ")
 		})
 		if c.HasAvailableSubCommands() {
 			says := []string{`"nosuch"`, "tapbond"}
@@ -157,6 +158,12 @@ func TestMisleadingInput(t *testing.T) {
 		"lab demo --mode 9":                  {`"9"`, "active-backup"},
 		"lab up --slaves 0":                  {"--slaves", "1 to 32"},
 		"lab demo --slaves 1":                {"--slaves", "2 or more"},
+		"events nosuch":                      {"nosuch", "neither a bond nor a slave", "no bonds"},
+		"events -f":                          {"nothing to follow", "tapbond ip link add bond0 type bond"},
+		"events -n 0":                        {`"0"`, "1 or more"},
+		"events --since sunday":              {`"sunday"`, "10m", "2006-01-02"},
+		"events --since -5m":                 {`"-5m"`, "10m"},
+		"events a b":                         {"a b", "BOND|SLAVE"},
 		"bench --only nosuch":                {`"nosuch"`, "small-out", "tapbond bench --only"},
 		"bench --with nosuch":                {`"nosuch"`, "veth"},
 		"bench --rounds -1":                  {"--rounds", "-1", "1 or more"},

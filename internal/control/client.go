@@ -182,10 +182,19 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 // Events calls each for the events that are kept, or, to follow, for every one
 // from now on until ctx ends, each fails, or the server goes.
 func (c *Client) Events(ctx context.Context, follow bool, each func(bond.Event) error) error {
-	path := eventsPath + "?since=0&follow=false"
 	if follow {
-		path = eventsPath
+		return c.events(ctx, eventsPath, each)
 	}
+	return c.events(ctx, eventsPath+"?since=0&follow=false", each)
+}
+
+// EventsAfter calls each for every event after number seq, until ctx ends, each
+// fails, or the server goes.
+func (c *Client) EventsAfter(ctx context.Context, seq uint64, each func(bond.Event) error) error {
+	return c.events(ctx, fmt.Sprintf("%s?since=%d", eventsPath, seq), each)
+}
+
+func (c *Client) events(ctx context.Context, path string, each func(bond.Event) error) error {
 	resp, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err

@@ -40,7 +40,8 @@ func TestLogIsBounded(t *testing.T) {
 	if again.size != before.Size() {
 		t.Errorf("size %d, want %d", again.size, before.Size())
 	}
-	again.Remove()
+	again.Close()
+	ForgetHistory(dir)
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the folder stays: %v", err)
 	}

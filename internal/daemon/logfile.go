@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"os"
-	"path/filepath"
 	"sync"
 )
 
@@ -14,16 +13,23 @@ const logSize = 1 << 20
 
 // LogFile is a log that can't grow without bound.
 type LogFile struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
-	size int64
+	path  string
+	limit int64
+	mu    sync.Mutex
+	file  *os.File
+	size  int64
 }
 
 // OpenLog opens a log file to append to.
-func OpenLog(path string) (*LogFile, error) {
-	l := &LogFile{path: path}
-	return l, l.open()
+func OpenLog(path string) (*LogFile, error) { return openBounded(path, logSize) }
+
+// openBounded opens a file to append to that is put aside at limit.
+func openBounded(path string, limit int64) (*LogFile, error) {
+	l := &LogFile{path: path, limit: limit}
+	if err := l.open(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func (l *LogFile) open() (err error) {
@@ -42,7 +48,7 @@ func (l *LogFile) open() (err error) {
 func (l *LogFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.size+int64(len(p)) > logSize {
+	if l.size+int64(len(p)) > l.limit {
 		l.file.Close()
 		_ = os.Rename(l.path, l.path+".1")
 		if err := l.open(); err != nil {
@@ -54,21 +60,9 @@ func (l *LogFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Remove closes the log and removes it: for an end in order, of which nothing
-// needs to be told.
-func (l *LogFile) Remove() {
+// Close closes the file.
+func (l *LogFile) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.file.Close()
-	removeLog(l.path)
-}
-
-// RemoveLog removes the log of a daemon that is no more.
-func RemoveLog(dir string) { removeLog(filepath.Join(dir, logName)) }
-
-// removeLog removes a log, and its folder if nothing else is there.
-func removeLog(path string) {
-	_ = os.Remove(path)
-	_ = os.Remove(path + ".1")
-	_ = os.Remove(filepath.Dir(path))
 }

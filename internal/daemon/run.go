@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -79,7 +80,16 @@ func Run(ctx context.Context, o Options) (err error) {
 	logCtx, stopLog := context.WithCancel(context.Background())
 	var logged sync.WaitGroup
 	logged.Go(func() { bus.Log(logCtx, o.Log) })
-	defer func() { stopLog(); logged.Wait() }()
+	logged.Go(func() { keepJournal(logCtx, bus, listener.Dir(), o.Log) })
+	forget := false
+	defer func() {
+		stopLog()
+		logged.Wait()
+		if forget {
+			ForgetHistory(listener.Dir())
+		}
+		pruneHistories(filepath.Dir(listener.Dir()), listener.Dir())
+	}()
 
 	m, err := modparam.Check(o.Parameters)
 	if err != nil {
@@ -168,6 +178,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		if ns.abandoned(o.Transient, 0) {
 			o.Log.Warn("the network namespace was deleted, nobody else is in it")
+			forget = true
 			return nil
 		}
 		switch {
