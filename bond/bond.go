@@ -75,7 +75,8 @@ type Bond struct {
 	bal   *balancing    // nil outside balance-tlb and balance-alb
 	noted chan struct{} // capacity 1: a worker has seen address resolution
 
-	forcePrimary bool // primary was just set: it wins the next selection
+	forcePrimary bool   // primary was just set: it wins the next selection
+	window       window // around a change of the active slave
 	activeSince  time.Time
 	activeWhy    string
 	failovers    uint64

@@ -124,9 +124,13 @@ func TestActiveBackupCarries(t *testing.T) {
 		r.sys.plug("eth0", false)
 		synctest.Wait()
 		expect(t, "after the cut transmitted on", strings.Join(r.transmit(toPeer), " "), "eth1")
-		// What was under way to the old active slave is still ours, floods aren't.
+		// What was under way to the old active slave is still ours, once.
 		expect(t, "unicast drains", r.receive("eth0", toBond), true)
-		expect(t, "broadcast drains", r.receive("eth0", flooded), false)
+		expect(t, "a copy of it", r.receive("eth1", toBond), false)
+		expect(t, "broadcast on the new one", r.receive("eth1", flooded), true)
+		expect(t, "a copy of it", r.receive("eth0", flooded), false)
+		expect(t, "link-local", r.receive("eth0", bpdu), false)
+		expect(t, "rx_duplicate", r.state().Drops["rx_duplicate"], 2)
 		pass(2 * drainTime)
 		expect(t, "unicast after the drain", r.receive("eth0", toBond), false)
 
@@ -238,14 +242,14 @@ func TestAnnouncements(t *testing.T) {
 // A link that has just come back gets the role: the switch may take nothing in on
 // that port yet.
 func TestAnnouncementsOnAPortThatOpensLate(t *testing.T) {
-	const often = "ARP:0s learn:10ms learn:30ms learn:70ms learn:150ms learn:310ms learn:630ms"
+	const often = "ARP:10ms learn:20ms learn:40ms learn:80ms learn:160ms learn:320ms learn:640ms" // behind switchDelay
 	for options, want := range map[string]string{
 		"num_grat_arp 1":                          often,
 		"num_grat_arp 1 fail_over_mac active":     often,
 		"num_grat_arp 1 fail_over_mac follow":     often,
-		"num_grat_arp 2 peer_notif_delay 500":     "ARP:0s learn:10ms learn:30ms learn:70ms learn:150ms learn:310ms ARP:400ms learn:630ms",
+		"num_grat_arp 2 peer_notif_delay 500":     "ARP:10ms learn:20ms learn:40ms learn:80ms learn:160ms learn:320ms ARP:410ms learn:640ms",
 		"num_grat_arp 0":                          "",
-		"num_grat_arp 1 updelay 700":              "ARP:700ms",
+		"num_grat_arp 1 updelay 700":              "ARP:710ms",
 		"num_grat_arp 1 primary_reselect failure": "",
 	} {
 		run(t, "mode active-backup miimon 100 primary eth0 "+options, two, func(r *rig) {
@@ -386,6 +390,7 @@ func TestOptionsApplyWholeOrNot(t *testing.T) {
 		r.sys.plug("eth0", false)
 		expect(t, "active after the primary's loss", r.state().Active, "eth1")
 		r.sys.plug("eth0", true)
+		pass(switchDelay)
 		expect(t, "the primary is back", r.state().Active, "eth0")
 	})
 }

@@ -60,7 +60,7 @@ func (b *Bond) enslaveAs(ctx context.Context, name string, how joining) error {
 	}
 	go b.reportClients(e.s)
 	b.refresh()
-	return b.tapSync.wait(ctx)
+	return b.inForce(ctx)
 }
 
 func (e *enslaving) fail(what string, err error) error {
@@ -76,7 +76,7 @@ func (b *Bond) noteComing(r *SlaveRecord) error {
 // done returns when what a request changed is in force, and kept if it can be.
 func (b *Bond) done(ctx context.Context) error {
 	_ = b.engine.keep.flush()
-	return b.tapSync.wait(ctx)
+	return b.inForce(ctx)
 }
 
 // enslaving is one enslave under way.

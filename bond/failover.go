@@ -42,13 +42,15 @@ func (b *Bond) reselect(why string) {
 			link: s.link, usable: s.usable(), remaining: b.delayLeft(s), held: s.flaps.wait(b.flapHold()) > 0, prio: s.prio, speed: s.rated(),
 		})
 	}
-	b.forcePrimary = b.forcePrimary && !c.forced()
 	got := c.choose()
 	var next *slave
 	if got.active >= 0 {
 		next = members[got.active]
 	}
-	if next != b.active {
+	if next == b.active || !b.delayed(next, nil, why) {
+		b.forcePrimary = b.forcePrimary && !c.forced()
+	}
+	if next != b.active && b.window.switchAt.IsZero() {
 		b.setActive(next, got.early, why)
 	}
 	if b.updateCarrier() {
@@ -95,6 +97,9 @@ func (b *Bond) setActive(next *slave, early bool, why string) {
 	if old != nil {
 		old.drain = b.now().Add(drainTime)
 		b.wakeAt(old.drain)
+		if b.primaryMode() && next != nil {
+			b.openWindow(old.drain)
+		}
 	}
 	if early {
 		left := b.mii.Remaining(b.now(), next.id)

@@ -395,5 +395,5 @@ func (b *Bond) setTAP(ctx context.Context, set func(index int) error) error {
 		return err
 	}
 	b.followTAP()
-	return b.tapSync.wait(ctx)
+	return b.inForce(ctx)
 }

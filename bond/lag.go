@@ -106,7 +106,7 @@ func (b *Bond) decided(e lacp.Effect) {
 			s.collecting, b.dirty = e.On, true
 			if !e.On && e.Drain {
 				s.drain = b.now().Add(drainTime)
-				b.wakeAt(s.drain)
+				b.openWindow(s.drain)
 			}
 		}
 	case lacp.Carrier:

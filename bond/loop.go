@@ -45,6 +45,7 @@ func (b *Bond) settle() {
 	case b.stale:
 		b.view()
 	}
+	b.switched()
 }
 
 // call runs fn on the control goroutine and returns when it has run and its
@@ -109,6 +110,7 @@ func (b *Bond) tick() {
 		}
 	}
 	b.tickProber(now)
+	b.tickWindow(now)
 	b.stepNotify(now)
 	b.stepSettling(now)
 	b.stepRejoin(now)
@@ -118,7 +120,7 @@ func (b *Bond) tick() {
 	if !b.wake.IsZero() && !b.wake.After(now) {
 		b.wake = time.Time{}
 		for _, s := range b.slaves {
-			for _, t := range []time.Time{s.drain, s.oldUntil} {
+			for _, t := range []time.Time{s.drain, s.oldUntil, b.window.until, b.window.switchAt} {
 				if t.After(now) {
 					b.wakeAt(t)
 				}

@@ -65,6 +65,7 @@ func (b *Bond) view() uint64 {
 		here = append(here, sl)
 		s.slaves = append(s.slaves, slaveView{slot: sl.slot, index: sl.index, writers: sl.writers, tx: sl.tx, seat: sl.seatNumber()})
 	}
+	b.windowView(s, now)
 	s.steer = b.steerTable(here, s.pol.Slaves)
 	if b.bal != nil {
 		b.balanceView(s)

@@ -65,6 +65,10 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 	}
 	w.out = w.out[:0]
 	w.seg.Reset()
+	if s.copies != nil && w.slot < len(s.sides) && s.sides[w.slot] >= 0 {
+		w.deliverOnce(s, rule, pkts)
+		return
+	}
 	group := uint64(0)
 	for i := range pkts {
 		p := &pkts[i]
@@ -73,8 +77,8 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 		}
 		if why := receive(s, rule, p.Frame()); why != policy.None {
 			w.drops.n[why].add(1)
-			if why == policy.RxSlowProto && lacp.IsMarker(p.Frame()) {
-				w.marker(p.Frame())
+			if why == policy.RxSlowProto {
+				w.takeMarker(p.Frame())
 			}
 			continue
 		}
@@ -100,8 +104,11 @@ func (w *rxWorker) deliver(s *snapshot, pkts []vnet.Packet) {
 	w.write(w.out)
 }
 
-// marker hands a Marker on when all that came before it is written.
-func (w *rxWorker) marker(frame []byte) {
+// takeMarker hands a Marker on when all that came before it is written.
+func (w *rxWorker) takeMarker(frame []byte) {
+	if !lacp.IsMarker(frame) {
+		return
+	}
 	w.write(w.out)
 	w.out = w.out[:0]
 	w.slow.marker(frame, time.Now())

@@ -116,6 +116,7 @@ func TestPrimaryConfiguredWhileDown(t *testing.T) {
 		r.must(r.set("primary eth1"))
 		expect(t, "active", r.state().Active, "eth0")
 		r.sys.plug("eth1", true)
+		pass(switchDelay)
 		expect(t, "active once it is up", r.state().Active, "eth1")
 		r.sys.plug("eth1", false)
 		r.sys.plug("eth1", true)

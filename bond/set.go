@@ -143,7 +143,9 @@ func (b *Bond) carryOut(e option.Effect) {
 		b.configureLACP()
 	case option.SetActive:
 		if s := b.slaveByName(e.Slave); s != nil && s != b.active {
-			b.setActive(s, false, "active_slave was set")
+			if why := "active_slave was set"; !b.delayed(s, s, why) {
+				b.setActive(s, false, why)
+			}
 		}
 	case option.ClearActive:
 		b.setActive(nil, false, "active_slave was cleared")

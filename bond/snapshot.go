@@ -46,6 +46,10 @@ type snapshot struct {
 	balance *balanceView
 	// lane, if there is one, is to be told of frames that were left to the workers.
 	lane Lane
+	// copies, if there is one, is asked whether another slave has delivered a frame;
+	// sides are the slaves' numbers there, by slot, -1 for those that don't ask.
+	copies *copies
+	sides  []int8
 	// takeSlow: Slow Protocols frames belong to a control socket (802.3ad).
 	takeSlow bool
 	// hold: flows are about to take other slaves. Nothing is sent before then, or

@@ -37,7 +37,7 @@ func (b *Bond) sync(ctx context.Context) error {
 	for _, s := range slaves {
 		b.syncSlave(s)
 	}
-	return b.tapSync.wait(ctx)
+	return b.inForce(ctx)
 }
 
 // syncSlave looks at one slave. The caller holds the bond's lock.

@@ -28,6 +28,7 @@ const (
 	RxTapFailed        // any other TAP write error
 	RxBondDown         // the bond is administratively down
 	RxARPFlood         // more ARP than the host has a use for, in balance-tlb and -alb
+	RxDuplicate        // another slave delivered it, while the active role moved
 	NumReasons         // number of reasons, for arrays
 )
 
@@ -35,7 +36,7 @@ var reasonNames = [NumReasons]string{
 	"none", "tx_no_slave", "tx_no_active", "tx_runt", "tx_full", "tx_down", "tx_too_big",
 	"tx_invalid", "tx_failed", "tx_bond_down", "rx_inactive", "rx_own_source", "rx_slow_proto",
 	"rx_link_local", "rx_runt", "rx_truncated", "rx_malformed", "rx_tap_full", "rx_tap_down",
-	"rx_tap_failed", "rx_bond_down", "rx_arp_flood",
+	"rx_tap_failed", "rx_bond_down", "rx_arp_flood", "rx_duplicate",
 }
 
 // String is the name used in show, JSON and metrics.
