@@ -81,7 +81,6 @@ func (e *Engine) adopt(ctx context.Context, r *Record, info link.Info) error {
 	_ = b.call(func() { b.resumeActive(r, active) })
 	b.steerQueues()
 	err = b.takeLane()
-	b.refresh()
 	return errors.Join(err, b.tapSync.wait(ctx))
 }
 

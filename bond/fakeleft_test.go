@@ -101,3 +101,5 @@ func (f *fakeSystem) Unsaved(i link.Info) (link.Saved, error) {
 	}
 	return s, nil
 }
+
+func (f *fakeSystem) IPv6Off(name string) bool { return f.noIPv6(f.index(name)) == "1" }

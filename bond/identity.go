@@ -63,11 +63,7 @@ func (r *SlaveRecord) find(sys System) (finding, error) {
 	if f.marked, err = sys.Marked(r.Index); err != nil {
 		return f, err
 	}
-	now, err := sys.SaveSlave(r.Index)
-	if err != nil {
-		return f, err
-	}
-	if f.why = r.differs(&f, now); f.why != "" {
+	if f.why = r.differs(&f, sys.IPv6Off(info.Name)); f.why != "" {
 		f.holding = nicForeign
 		return f, nil
 	}
@@ -81,7 +77,7 @@ func (r *SlaveRecord) find(sys System) (finding, error) {
 //
 // The filter is put on a NIC before anything else is done to it and taken away
 // last. So what is on its way in or out and has no mark is as it was found.
-func (r *SlaveRecord) differs(f *finding, now link.Saved) string {
+func (r *SlaveRecord) differs(f *finding, ipv6Off bool) string {
 	burnt := false
 	if id := r.Identity; id != nil {
 		if id.HWAddr != f.PermMAC || id.Kind != f.Kind {
@@ -91,7 +87,7 @@ func (r *SlaveRecord) differs(f *finding, now link.Saved) string {
 	}
 	// What only we can have done to it is a mark, too.
 	f.marked = f.marked || r.MAC != [6]byte{} && r.MAC != r.Saved.MAC && f.MAC == r.MAC ||
-		r.Saved.IPv6 != "" && r.Saved.IPv6 != "1" && now.IPv6 == "1"
+		r.Saved.IPv6 != "" && r.Saved.IPv6 != "1" && ipv6Off
 	switch {
 	case f.marked:
 		return ""

@@ -69,7 +69,7 @@ func (k *keeper) holds(index int) bool {
 
 // atOnce is how many bonds are taken over or removed at the same time. Most of it
 // is waiting for the kernel.
-var atOnce = 16
+var atOnce = 32
 
 // forEach does something with each of n bonds, several at once, and joins the
 // errors in their order.

@@ -50,18 +50,20 @@ func (b *Bond) holdAgain(s *slave) {
 			h.Managers = append(slices.Clone(h.Managers), m)
 		}
 	}
-	gone := true // unless a bond that is there still says otherwise
+	gone, more := true, false // unless a bond that is there still says otherwise
 	_ = b.call(func() {
 		gone = s.leaving || b.slaveByID(s.id) != s || s.name != h.NIC
-		if !gone {
-			s.managers = h.Managers
+		if !gone && len(h.Managers) != len(s.managers) {
+			s.managers, more = h.Managers, true
 			b.dirty = true
 		}
 	})
 	if gone {
 		return
 	}
-	_ = b.engine.keep.flush() // the hold is swept by name if this is lost
+	if more {
+		_ = b.engine.keep.flush() // the hold is swept by name if this is lost
+	}
 	b.hold(h)
 	gone = true
 	_ = b.call(func() { gone = s.leaving || b.slaveByID(s.id) != s })

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -101,22 +102,31 @@ func (b *Bond) release(present bool, slaves ...*slave) error {
 			}
 		}
 	})
-	var errs []error
-	var held []unmanage.Held
-	for _, s := range slaves {
-		if err := b.free(s, present); err != nil {
-			errs = append(errs, fmt.Errorf("(slave %s): release: %w", s.name, err))
+	errs := []error{forEach(len(slaves), func(i int) error {
+		s := slaves[i]
+		err := b.free(s, present)
+		if err != nil {
+			err = fmt.Errorf("(slave %s): release: %w", s.name, err)
 			_ = b.call(func() { b.pending = append(b.pending, b.recordOf(s)) })
 		}
-		_ = b.call(func() { held = append(held, unmanage.Held{NIC: s.name, Managers: s.managers}) })
-	}
+		return err
+	})}
+	var held []unmanage.Held
+	_ = b.call(func() {
+		for _, s := range slaves {
+			held = append(held, unmanage.Held{NIC: s.name, Managers: s.managers})
+		}
+	})
 	b.letGo(held...)
-	var empty bool
+	var empty, ending bool
 	var mac [6]byte
-	if err := b.call(func() { empty, mac = b.drop(slaves) }); err != nil {
+	if err := b.call(func() {
+		empty, mac = b.drop(slaves)
+		ending = b.ending
+	}); err != nil {
 		return err
 	}
-	if empty {
+	if empty && !ending {
 		// The kernel gives an empty bond a new random address, even where the
 		// old one had been set by hand.
 		errs = append(errs, b.sys.SetMAC(b.index, mac))
@@ -143,7 +153,8 @@ func awaitDrained(ports []<-chan struct{}) {
 func (b *Bond) free(s *slave, present bool) error {
 	b.sys.UnwatchCarrier(s.index)
 	s.shield.retire()
-	errs := []error{s.port.Close(), s.control.Close()}
+	// The kernel waits for its processors at each: side by side.
+	errs := []error{forEach(2, func(i int) error { return []io.Closer{s.port, s.control}[i].Close() })}
 	<-s.rxDone
 	if present {
 		b.jobs.wait(b.ctx) // one of them may give it an address

@@ -12,13 +12,13 @@ import (
 // carrier, removal. Who changes a link with another tool and then calls Sync
 // reads the outcome afterwards.
 func (e *Engine) Sync(ctx context.Context) error {
-	var errs []error
-	for _, b := range e.Bonds() {
-		if err := b.sync(ctx); err != nil && !errors.Is(err, ErrGone) {
-			errs = append(errs, err)
+	bonds := e.Bonds()
+	return forEach(len(bonds), func(i int) error {
+		if err := bonds[i].sync(ctx); !errors.Is(err, ErrGone) {
+			return err
 		}
-	}
-	return errors.Join(errs...)
+		return nil
+	})
 }
 
 func (b *Bond) sync(ctx context.Context) error {

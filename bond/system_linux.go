@@ -59,9 +59,18 @@ func (l *Linux) Close() {
 // OpenTAP implements System.
 func (l *Linux) OpenTAP(o tap.Options) (tap.Device, error) { return tap.Open(o) }
 
+// netInterface is an interface as package net has it, which lists all to find one.
+func (l *Linux) netInterface(index int) (*net.Interface, error) {
+	i, err := l.LinkByIndex(index)
+	if err != nil {
+		return nil, err
+	}
+	return &net.Interface{Index: i.Index, Name: i.Name, MTU: i.MTU, HardwareAddr: i.MAC[:]}, nil
+}
+
 // OpenPort implements System.
 func (l *Linux) OpenPort(index int, o nic.Options) (nic.Port, error) {
-	ifi, err := net.InterfaceByIndex(index)
+	ifi, err := l.netInterface(index)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +79,7 @@ func (l *Linux) OpenPort(index int, o nic.Options) (nic.Port, error) {
 
 // OpenControl implements System.
 func (l *Linux) OpenControl(index int) (nic.ControlPort, error) {
-	ifi, err := net.InterfaceByIndex(index)
+	ifi, err := l.netInterface(index)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package tap
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 
@@ -72,15 +71,24 @@ func attachPlain(name string) (*park.File, error) {
 
 // remove deletes the link called name.
 func remove(name string) error {
-	if _, err := net.InterfaceByName(name); err != nil {
-		return nil // gone already
-	}
 	link, err := netlink.LinkByName(name)
+	if _, gone := err.(netlink.LinkNotFoundError); gone {
+		return nil
+	}
 	if err == nil {
 		err = netlink.LinkDel(link)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("tap %s: delete: %w", name, err)
 	}
 	return nil
+}
+
+// nameOf is the name that a link has now. Package net would list all links for it.
+func nameOf(index int) (string, error) {
+	link, err := netlink.LinkByIndex(index)
+	if err != nil {
+		return "", err
+	}
+	return link.Attrs().Name, nil
 }

@@ -2,7 +2,6 @@ package tap
 
 import (
 	"fmt"
-	"net"
 
 	"github.com/safchain/ethtool"
 	"golang.org/x/sys/unix"
@@ -40,7 +39,7 @@ func (d *device) SetCarrier(up bool) error {
 
 // SetSpeed implements Device.
 func (d *device) SetSpeed(mbps uint32, duplex Duplex) error {
-	ifi, err := net.InterfaceByIndex(d.index)
+	name, err := nameOf(d.index)
 	if err != nil {
 		return fmt.Errorf("tap %s: %w", d.name, err)
 	}
@@ -52,7 +51,7 @@ func (d *device) SetSpeed(mbps uint32, duplex Duplex) error {
 	// The library's GetLinkSettings asks for a size no kernel has and says so on
 	// stdout; the older command carries all a TAP has to tell.
 	var cmd ethtool.EthtoolCmd
-	if _, err := e.CmdGet(&cmd, ifi.Name); err != nil {
+	if _, err := e.CmdGet(&cmd, name); err != nil {
 		return fmt.Errorf("tap %s: ETHTOOL_GSET: %w", d.name, err)
 	}
 	if mbps == 0 {
@@ -60,7 +59,7 @@ func (d *device) SetSpeed(mbps uint32, duplex Duplex) error {
 	}
 	cmd.Speed, cmd.Speed_hi, cmd.Duplex, cmd.Port = uint16(mbps), uint16(mbps>>16), uint8(duplex), portOther
 	cmd.Mdio_support = mark
-	if _, err := e.CmdSet(&cmd, ifi.Name); err != nil {
+	if _, err := e.CmdSet(&cmd, name); err != nil {
 		return fmt.Errorf("tap %s: ETHTOOL_SSET: %w", d.name, err)
 	}
 	return nil

@@ -3,9 +3,10 @@ package tap
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"sync"
+
+	"github.com/vishvananda/netlink"
 )
 
 // Offload selects how frames cross the TAP.
@@ -70,11 +71,11 @@ func Open(o Options) (Device, error) {
 
 // attach opens the queues in the mode asked for.
 func attach(o Options) (*device, error) {
-	ifi, err := net.InterfaceByName(o.Name)
+	x, err := netlink.LinkByName(o.Name)
 	if err != nil {
 		return nil, fmt.Errorf("tap %s: %w", o.Name, err)
 	}
-	d := &device{name: o.Name, index: ifi.Index, offload: o.Offload != OffloadOff, base: o.Queues}
+	d := &device{name: o.Name, index: x.Attrs().Index, offload: o.Offload != OffloadOff, base: o.Queues}
 	err = d.open(o.Name, o.Queues)
 	if err != nil && o.Offload == OffloadAuto {
 		d.offload = false
@@ -115,9 +116,9 @@ func (d *device) attach(name string) error {
 
 // Grow implements Device.
 func (d *device) Grow(n int) error {
-	ifi, err := net.InterfaceByIndex(d.index) // by the name it has now
+	name, err := nameOf(d.index)
 	for err == nil && len(d.Queues()) < n {
-		err = d.attach(ifi.Name)
+		err = d.attach(name)
 	}
 	if err != nil {
 		return fmt.Errorf("tap %s: one more queue: %w", d.name, err)
@@ -171,8 +172,8 @@ func (d *device) Close() error {
 // Delete removes the TAP under whatever name it has now.
 func (d *device) Delete() error {
 	var gone error
-	if ifi, err := net.InterfaceByIndex(d.index); err == nil {
-		gone = remove(ifi.Name)
+	if name, err := nameOf(d.index); err == nil {
+		gone = remove(name)
 	}
 	return errors.Join(gone, d.Close())
 }

@@ -47,6 +47,8 @@ type Host interface {
 	// leaves it so again, but down.
 	SaveSlave(index int) (Saved, error)
 	RestoreSlave(index int, s Saved) error
+	// IPv6Off reports whether IPv6 is switched off on a link.
+	IPv6Off(name string) bool
 	// Links are all links.
 	Links() ([]Info, error)
 	// Unsaved is how a slave's NIC probably was if nobody noted it: its permanent

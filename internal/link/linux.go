@@ -12,10 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/dump"
+	"github.com/tapbond/tapbond/internal/relations"
 )
 
 // Linux is the Host of the network namespace it was made in.
-type Linux struct{ nl *netlink.Handle }
+type Linux struct {
+	nl      *netlink.Handle
+	list    dump.Shared[netlink.Link]
+	related dump.Shared[relations.Device]
+}
 
 var _ Host = (*Linux)(nil)
 
@@ -56,9 +61,12 @@ func (l *Linux) LinkByIndex(index int) (Info, error) {
 	return info(x), nil
 }
 
+// links are all links; many ask at the same time.
+func (l *Linux) links() ([]netlink.Link, error) { return l.list.Whole(l.nl.LinkList) }
+
 // Links implements Host.
 func (l *Linux) Links() ([]Info, error) {
-	list, err := dump.Whole(l.nl.LinkList)
+	list, err := l.links()
 	if err != nil {
 		return nil, fmt.Errorf("links: %w", err)
 	}

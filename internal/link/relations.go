@@ -3,6 +3,7 @@ package link
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -14,7 +15,7 @@ import (
 
 // Uppers implements Host.
 func (l *Linux) Uppers(index int) ([]Upper, error) {
-	all, err := dump.Whole(l.nl.LinkList)
+	all, err := l.links()
 	if err != nil {
 		return nil, fmt.Errorf("links: %w", err)
 	}
@@ -35,15 +36,18 @@ func (l *Linux) Uppers(index int) ([]Upper, error) {
 
 // Relations implements Host.
 func (l *Linux) Relations() (*relations.Map, error) {
-	all, err := dump.Whole(l.nl.LinkList)
-	if err != nil {
-		return nil, fmt.Errorf("links: %w", err)
-	}
-	devices, err := l.devices(all)
+	devices, err := l.related.Whole(func() ([]relations.Device, error) {
+		all, err := l.links()
+		if err != nil {
+			return nil, fmt.Errorf("links: %w", err)
+		}
+		devices, err := l.devices(all)
+		return append(devices, l.foreign()...), err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return relations.New(append(devices, l.foreign()...)), nil
+	return relations.New(slices.Clone(devices)), nil
 }
 
 // devices makes the devices of this namespace.

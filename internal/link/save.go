@@ -40,6 +40,12 @@ func (l *Linux) SaveSlave(index int) (Saved, error) {
 	return Saved{MAC: i.MAC, MTU: i.MTU, IPv6: v6, AddrGen: gen, VLANFilters: switchable(i.Name, i.Kind, true)}, nil
 }
 
+// IPv6Off implements Host.
+func (l *Linux) IPv6Off(name string) bool {
+	v, _ := readSysctl(disableIPv6(name))
+	return v == "1"
+}
+
 // Unsaved implements Host.
 func (l *Linux) Unsaved(i Info) (Saved, error) {
 	s := Saved{MAC: i.PermMAC, MTU: i.MTU, VLANFilters: switchable(i.Name, i.Kind, false)}

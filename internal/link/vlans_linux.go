@@ -9,7 +9,6 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/tapbond/tapbond/internal/dump"
 	"github.com/tapbond/tapbond/internal/relations"
 )
 
@@ -146,7 +145,7 @@ func (l *Linux) deleteVLAN(index int) error {
 
 // restoreVLANs undoes what PassVLANs did to a NIC.
 func (l *Linux) restoreVLANs(i Info, s Saved) error {
-	all, err := dump.Whole(l.nl.LinkList)
+	all, err := l.links()
 	if err != nil {
 		return fmt.Errorf("links: %w", err)
 	}

@@ -67,7 +67,9 @@ func Open(ifi *net.Interface, o Options) (Port, error) {
 		p.rx.Close()
 		return nil, fmt.Errorf("slave %s: %w", ifi.Name, err)
 	}
-	p.in = newReceiver(p)
+	if p.in, err = newReceiver(p); err != nil {
+		return nil, errors.Join(fmt.Errorf("slave %s: %w", ifi.Name, err), p.Close())
+	}
 	return p, nil
 }
 
@@ -152,11 +154,15 @@ func (p *afPort) Stats() Stats {
 // uses it has returned.
 func (p *afPort) Close() error {
 	p.Stats() // the last chance to ask
-	var errs []error
-	for _, c := range []io.Closer{p.rx, p.out} {
-		if err := c.Close(); err != nil && !errors.Is(err, os.ErrClosed) && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
+	var errs [2]error
+	var both sync.WaitGroup // the kernel waits for its processors at each
+	for i, c := range []io.Closer{p.rx, p.out} {
+		both.Go(func() {
+			if err := c.Close(); err != nil && !errors.Is(err, os.ErrClosed) && !errors.Is(err, net.ErrClosed) {
+				errs[i] = err
+			}
+		})
 	}
-	return errors.Join(errs...)
+	both.Wait()
+	return errors.Join(errs[:]...)
 }

@@ -31,15 +31,19 @@ type receiver struct {
 	got  int // and of the last
 	pkts []vnet.Packet
 
-	arena   []byte
+	arena   *arena
 	hdrs    [batchSize]unix.Mmsghdr
 	iov     [batchSize]unix.Iovec
 	from    [batchSize]unix.RawSockaddrLinklayer
 	control [batchSize][64]byte
 }
 
-func newReceiver(p *afPort) *receiver {
-	in := &receiver{port: p, want: batchSize, arena: make([]byte, batchSize*slotSize), pkts: make([]vnet.Packet, 0, batchSize)}
+func newReceiver(p *afPort) (*receiver, error) {
+	a, err := newArena(batchSize * slotSize)
+	if err != nil {
+		return nil, err
+	}
+	in := &receiver{port: p, want: batchSize, arena: a, pkts: make([]vnet.Packet, 0, batchSize)}
 	start := vnet.TagLen
 	if !p.header {
 		start += vnet.HdrLen // we write the header ourselves
@@ -55,10 +59,12 @@ func newReceiver(p *afPort) *receiver {
 		h.Control = &in.control[i][0]
 	}
 	in.r.init(p.rx, p.rx, p.index, in.take)
-	return in
+	return in, nil
 }
 
-func (in *receiver) slot(i int) []byte { return in.arena[i*slotSize : (i+1)*slotSize : (i+1)*slotSize] }
+func (in *receiver) slot(i int) []byte {
+	return in.arena.mem[i*slotSize : (i+1)*slotSize : (i+1)*slotSize]
+}
 
 // take is one recvmmsg. The kernel writes lengths back into the headers, so
 // they are set anew each time.
@@ -85,6 +91,7 @@ func (p *afPort) ReadBatch() ([]vnet.Packet, error) {
 	for {
 		in.got = 0
 		if err := in.r.wait(); err != nil {
+			in.arena.free() // the end: the one who reads is done with the last batch
 			return nil, err
 		}
 		in.pkts = in.pkts[:0]
