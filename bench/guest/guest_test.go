@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +14,8 @@ import (
 // need skips a test, or fails it in CI, where guests can't run.
 func need(t *testing.T) {
 	t.Helper()
-	for _, p := range Programs {
-		if _, err := exec.LookPath(p); err != nil {
-			labtest.Lack(t, err.Error())
-		}
+	if err := Available(t.Context(), ""); err != nil {
+		labtest.Lack(t, err.Error())
 	}
 }
 

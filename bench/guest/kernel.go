@@ -54,6 +54,13 @@ func cacheDir() (string, error) {
 
 var exact = regexp.MustCompile(`^linux-image-[0-9]+\.[0-9]+\.[0-9]`)
 
+// Available reports what is missing for a guest with a kernel (DefaultKernel if
+// empty), nil if nothing is. A kernel that isn't in the cache is downloaded.
+func Available(ctx context.Context, kernel string) error {
+	_, err := openKernel(ctx, kernel)
+	return err
+}
+
 // openKernel returns a kernel from the cache, where it is downloaded to first if
 // it isn't there. Processes that want the same one wait for the first.
 func openKernel(ctx context.Context, name string) (kernel, error) {
@@ -116,7 +123,11 @@ func newestOf(ctx context.Context, name string) (string, error) {
 	if p, ok := newest.Load(name); ok {
 		return p.(string), nil
 	}
-	out, err := command(ctx, "", "apt-cache", "depends", "--important", name)
+	depends := func() (string, error) { return command(ctx, "", "apt-cache", "depends", "--important", name) }
+	out, err := depends()
+	if err != nil && update(ctx) == nil { // the lists may be missing
+		out, err = depends()
+	}
 	if err != nil {
 		return "", err
 	}
@@ -129,6 +140,15 @@ func newestOf(ctx context.Context, name string) (string, error) {
 	return "", fmt.Errorf("package %s: no kernel", name)
 }
 
+// update has apt read its lists anew, which only root may.
+func update(ctx context.Context) error {
+	if os.Geteuid() != 0 {
+		return os.ErrPermission
+	}
+	_, err := command(ctx, "", "apt-get", "update", "-q")
+	return err
+}
+
 // download gets a package and unpacks it to dir.
 func download(ctx context.Context, cache, dir, name string) (err error) {
 	tmp, err := os.MkdirTemp(cache, "new-")
@@ -136,11 +156,12 @@ func download(ctx context.Context, cache, dir, name string) (err error) {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if _, err = command(ctx, tmp, "apt-get", "download", "-q", name); err != nil && os.Geteuid() == 0 {
-		// The lists may be old.
-		if _, err = command(ctx, "", "apt-get", "update", "-q"); err == nil {
-			_, err = command(ctx, tmp, "apt-get", "download", "-q", name)
-		}
+	get := func() error {
+		_, err := command(ctx, tmp, "apt-get", "download", "-q", name)
+		return err
+	}
+	if err = get(); err != nil && update(ctx) == nil { // the lists may be old
+		err = get()
 	}
 	if err != nil {
 		return err
