@@ -163,10 +163,10 @@ func (b *Bond) followTAP() {
 		slaves, mac, mtu = b.members(), b.mac, b.mtu
 	})
 	if info.MTU != mtu {
-		b.followMTU(slaves, mtu, info.MTU)
+		_ = b.followMTU(slaves, mtu, info.MTU) // an event says so
 	}
 	if info.MAC != mac {
-		b.followMAC(slaves, mac, info.MAC)
+		_ = b.followMAC(slaves, mac, info.MAC)
 	}
 	b.followRelations(slaves)
 	b.mirrorFilter(slaves)
@@ -207,72 +207,6 @@ func (b *Bond) setUp(up bool) {
 	}
 	if b.probing != nil {
 		b.openProber()
-	}
-}
-
-// followMTU gives the slaves the MTU somebody gave the TAP, all or none: if one
-// refuses, every one and the TAP go back.
-func (b *Bond) followMTU(slaves []*slave, old, mtu int) {
-	for i, s := range slaves {
-		err := b.sys.SetMTU(s.index, mtu)
-		if err == nil {
-			continue
-		}
-		for _, done := range slaves[:i] {
-			_ = b.sys.SetMTU(done.index, old)
-		}
-		_ = b.sys.SetMTU(b.index, old)
-		b.box.post(func() { b.warn(s, "mtu", fmt.Sprintf("MTU %d refused, bond goes back to %d: %v", mtu, old, err)) })
-		return
-	}
-	_ = b.call(func() {
-		b.mtu = mtu
-		for _, s := range slaves {
-			s.mtu = mtu
-		}
-		b.event(Event{Kind: "mtu", Message: fmt.Sprintf("MTU is now %d", mtu), From: fmt.Sprint(old), To: fmt.Sprint(mtu)})
-	})
-}
-
-// followMAC gives the slaves the address somebody gave the TAP, all or none.
-// With fail_over_mac the bond's address is not the administrator's to choose:
-// the kernel takes the request and does nothing.
-func (b *Bond) followMAC(slaves []*slave, old, mac [6]byte) {
-	var fixed bool
-	_ = b.call(func() { fixed = b.failOverMAC() != option.FailOverMACNone && len(slaves) > 0 })
-	if fixed {
-		_ = b.sys.SetMAC(b.index, old)
-		return
-	}
-	var balanced bool
-	if _ = b.call(func() { balanced = b.bal != nil }); balanced {
-		slaves = nil // they have addresses of their own
-	}
-	for i, s := range slaves {
-		err := b.sys.SetMAC(s.index, mac)
-		if err == nil {
-			continue
-		}
-		for _, done := range slaves[:i] {
-			_ = b.sys.SetMAC(done.index, old)
-		}
-		_ = b.sys.SetMAC(b.index, old)
-		b.box.post(func() { b.warn(s, "mac", "address refused, bond keeps its own: "+err.Error()) })
-		return
-	}
-	_ = b.call(func() {
-		b.mac, b.ownMAC, b.dirty = mac, false, true
-		if b.bal != nil {
-			b.balanceMAC(mac)
-		}
-		for _, s := range slaves {
-			s.mac = mac
-		}
-		b.configureLACP()
-		b.event(Event{Kind: "mac", Message: "address is now " + link.MACString(mac), From: link.MACString(old), To: link.MACString(mac)})
-	})
-	if targets, err := announce.Targets(b.sys, b.index); err == nil {
-		_ = b.call(func() { b.targets = targets })
 	}
 }
 

@@ -60,6 +60,7 @@ func (s *Server) routes() http.Handler {
 		answer(w, nil, b.Close(r.Context()))
 	}))
 	mux.HandleFunc("POST /v1/bonds/{bond}/options", s.withBond(s.set))
+	mux.HandleFunc("POST /v1/bonds/{bond}/link", s.withBond(s.setLink))
 	mux.HandleFunc("GET /v1/bonds/{bond}/files", s.withBond(func(w http.ResponseWriter, r *http.Request, b *bond.Bond) {
 		texts, err := b.ReadFiles()
 		answer(w, Files{texts}, err)

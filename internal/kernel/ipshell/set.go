@@ -71,6 +71,8 @@ func (s *Shell) concerns(p *picture, r *request) bool {
 		return slave != nil && !helps(r)
 	case r.kind != "":
 		return false
+	case p.bond(r.dev) != nil && r.changesLink():
+		return true
 	}
 	return r.master != "" && (p.bond(r.master) != nil || slave != nil) || r.nomaster && slave != nil
 }
@@ -89,6 +91,11 @@ func (s *Shell) change(ctx context.Context, p *picture, r *request, opts []optio
 		}
 		if err := p.client.Set(ctx, target, opts); err != nil {
 			return s.refused(err)
+		}
+	}
+	if p.bond(r.dev) != nil {
+		if status, ok := s.setLink(ctx, p, r); !ok {
+			return status
 		}
 	}
 	joins := r.master != "" && p.bond(r.master) != nil

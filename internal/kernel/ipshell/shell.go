@@ -18,6 +18,7 @@ type Client interface {
 	Bonds(ctx context.Context) ([]bond.State, error)
 	Create(ctx context.Context, req control.CreateRequest) (string, error)
 	Set(ctx context.Context, bond string, opts []option.Assign) error
+	SetLink(ctx context.Context, bond string, req control.LinkRequest) error
 	Enslave(ctx context.Context, bond, slave string) error
 	Release(ctx context.Context, bond, slave string) error
 	Delete(ctx context.Context, bond string) error

@@ -58,6 +58,9 @@ func (f *fake) Create(_ context.Context, r control.CreateRequest) (string, error
 func (f *fake) Set(_ context.Context, b string, o []option.Assign) error {
 	return f.call("set %s %s", b, words(o))
 }
+func (f *fake) SetLink(_ context.Context, b string, r control.LinkRequest) error {
+	return f.call("link %s %d %s", b, r.MTU, r.Address)
+}
 func (f *fake) Enslave(_ context.Context, b, s string) error { return f.call("enslave %s %s", b, s) }
 func (f *fake) Release(_ context.Context, b, s string) error { return f.call("release %s %s", b, s) }
 func (f *fake) Delete(_ context.Context, b string) error     { return f.call("delete %s", b) }
@@ -195,7 +198,11 @@ func TestChanges(t *testing.T) {
 			{"link set bond0 type bond miimon 100 updelay 200", 0, "set bond0 miimon=100 updelay=200; sync", "", ""},
 			{"link set bond0 type bond ad_select_hold 5000", 0, "set bond0 ad_select_hold=5000; sync", "", ""},
 			{"link set bond0 type bond lacp_strict on max_links 3", 0, "set bond0 lacp_strict=on max_links=3; sync", "", ""},
-			{"link set dev bond0 mtu 1300 type bond clear_active_slave", 0, "set bond0 active_slave=; sync", "link show bond0", "mtu 1300"},
+			{"link set dev bond0 mtu 1300 type bond clear_active_slave", 0, "set bond0 active_slave=; link bond0 1300 ; sync", "", ""},
+			{"link set bond0 address 02:00:00:00:00:09 mtu 0x578 txqueuelen 77 up", 0, "link bond0 1400 02:00:00:00:00:09; sync", "link show bond0", "qlen 77"},
+			{"link set bond0 mtu nonsense", 255, "sync", "", ""},
+			{"link set bond0 address nonsense", 1, "sync", "", ""},
+			{"link set bond0 down mtu 1400 master br0", 0, "link bond0 1400 ; sync", "link show master br0", "bond0"},
 			{"link set eth0 type bond_slave prio -7 queue_id 2", 0, "set bond0 eth0/prio=-7 eth0/queue_id=2; sync", "", ""},
 			{"link set eth1 down master bond0", 0, "enslave bond0 eth1; sync", "", ""},
 			{"link set eth1 mtu 1200 master bond0 up", 0, "enslave bond0 eth1; sync", "link show eth1", "mtu 1200"},
