@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,10 @@ import (
 // binary is the program under test, built once, with the race detector if the
 // tests have it.
 var binary string
+
+// The process's main thread must never enter a namespace of a test: its namespace is
+// the process's own to others, and a thread that a test ends with can't end there.
+func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
