@@ -33,6 +33,7 @@ Bonds begin with the "options bonding …" of modprobe.d, as read at the start, 
 "tapbond modprobe bonding …" gives others.`,
 		Args: words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			daemon.Detach()
 			o.Keep = o.Keep || daemon.Supervised() && !o.Transient
 			var err error
 			if o.Parameters, err = modprobeParams(); err != nil {

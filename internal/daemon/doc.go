@@ -3,6 +3,7 @@
 //
 //	run.go      one life: take over, serve, undo
 //	start.go    from outside: find the daemon, start one where none runs
+//	detach.go   nothing of a starting command's surroundings is kept
 //	netns.go    is the namespace still there for anybody?
 //	logfile.go  where a daemon without a terminal writes
 package daemon

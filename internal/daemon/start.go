@@ -124,7 +124,7 @@ func startSession(ctx context.Context) error {
 	cmd.Args[0] = "tapbond"
 	cmd.Dir = "/"
 	cmd.ExtraFiles = []*os.File{w}
-	cmd.Env = append(os.Environ(), readyVar+"=3")
+	cmd.Env = environment(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	w.Close()
