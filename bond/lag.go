@@ -1,7 +1,9 @@
 package bond
 
 import (
+	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/tapbond/tapbond/lacp"
@@ -17,6 +19,7 @@ type lag struct {
 	failed  []lacp.PortID // likewise
 	frame   []byte        // likewise
 	numbers []PortNumber  // which NIC had which port number, oldest first
+	active  int           // the active aggregator, 0 for none
 
 	holdUntil time.Time // nothing is sent before
 }
@@ -109,6 +112,8 @@ func (b *Bond) decided(e lacp.Effect) {
 				b.openWindow(s.drain)
 			}
 		}
+	case lacp.ActiveAggregator:
+		b.activeAggregator(e)
 	case lacp.Carrier:
 		b.lacpCarrier(e.Up, e.Why)
 	case lacp.PortDrained:
@@ -162,6 +167,20 @@ func (b *Bond) say(e lacp.Effect) {
 	case lacp.NotifyPeers:
 		b.startNotify()
 	}
+}
+
+// activeAggregator says that another aggregator carries the bond. While the bond has
+// no carrier, none does.
+func (b *Bond) activeAggregator(e lacp.ActiveAggregator) {
+	was := b.lag.active
+	b.lag.active = e.ID
+	if was == 0 || e.ID == 0 || !b.carrier {
+		return
+	}
+	b.event(Event{
+		Kind: "active_aggregator", From: strconv.Itoa(was), To: strconv.Itoa(e.ID), Why: e.Why,
+		Message: fmt.Sprintf("aggregator %d is the active one now, not %d: %s", e.ID, was, e.Why),
+	})
 }
 
 // lacpCarrier gives the bond the carrier that LACP decides on.

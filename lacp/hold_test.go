@@ -1,6 +1,7 @@
 package lacp
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,6 +38,10 @@ func TestActiveAggregatorIsHeld(t *testing.T) {
 				w.outOfSync(true, 1, 2)
 				w.warp(c.out)
 				w.expectCarrying(t, "out of sync")
+				expect(t, "why", w.st(1).Why, WhyPartnerOOS)
+				if r := w.st(1).Reason; !strings.Contains(r, "ad_select_hold") {
+					t.Error(r)
+				}
 				expect(t, "active", w.active, 1)
 				w.outOfSync(false, 1, 2)
 				w.warp(muxStartTime + 10*time.Millisecond)

@@ -292,7 +292,11 @@ func (m *Machine) outOfSync(p *port) string {
 	case !p.partner.State.Has(Activity) && !m.cfg.Active:
 		return "partner " + partner + " and we are both passive"
 	}
-	return "partner " + partner + " isn't in sync"
+	text := "partner " + partner + " isn't in sync"
+	if m.holds(p.agg) && len(m.aggs) > 1 {
+		text += "; its aggregator stays the active one for " + round(m.heldUntil().Sub(m.now)) + " (ad_select_hold)"
+	}
+	return text
 }
 
 // round is a duration for people.

@@ -129,6 +129,7 @@ func TestLACPTwoSystems(t *testing.T) {
 	g.carries(2, lost, done.Sub(lost)+200*time.Millisecond)
 	g.carries(3, lost, done.Sub(lost)+200*time.Millisecond)
 	g.come("failed over", 0, 2, 3)
+	g.said("aggregator 3 is the active one now, not 1: the one before has no usable port left")
 	if strings.Contains(g.proc.Output(), "now running without any active interface") {
 		t.Error("the carrier was lost in between")
 	}

@@ -12,7 +12,7 @@ import (
 // it tells of only when its link monitor happens to be the one to see.
 var lacpLines = []string{
 	"partner_found", "partner_expired", "partner_lost", "distributing", "not_distributing", "diagnosis", "fallback",
-	"carrier_up", "carrier_down",
+	"carrier_up", "carrier_down", "active_aggregator",
 }
 
 // What in 802.3ad is on purpose not as the driver has it; anything else fails.
