@@ -18,7 +18,7 @@ var ofBond = []string{
 
 // ofSlave are those in a slave's file.
 var ofSlave = []string{
-	"DEVICE", "TYPE", "HWADDR", "MASTER", "MASTER_UUID", "SLAVE", "ONBOOT", "STARTMODE", "DEVICETYPE", "BOOTPROTO",
+	"DEVICE", "TYPE", "HWADDR", "MASTER", "MASTER_UUID", "SLAVE", "ONBOOT", "STARTMODE", "DEVICETYPE", "BOOTPROTO", "MTU",
 }
 
 // ofAlias are those in a file like ifcfg-bond0:1.

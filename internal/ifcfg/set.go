@@ -90,6 +90,7 @@ func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) 
 	s.onlyModule(masters)
 	s.routes(fsys)
 	s.onTop()
+	s.mtus()
 	s.foreign()
 	s.twice()
 	return s, nil

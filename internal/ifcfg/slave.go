@@ -17,6 +17,7 @@ type Slave struct {
 	File    string
 	OnBoot  bool
 
+	mtu    Setting
 	at     Pos // of the name
 	hwAt   Pos
 	bondAt Pos
@@ -28,7 +29,7 @@ func (f *File) slave() *Slave {
 	master := f.master()
 	s := &Slave{
 		Bond: master.Value, Device: f.device(), HWAddr: f.mac("HWADDR"), File: f.Path, OnBoot: f.onBoot(),
-		at: f.deviceAt(), hwAt: f.Get("HWADDR").Pos, bondAt: master.Pos,
+		mtu: f.Get("MTU"), at: f.deviceAt(), hwAt: f.Get("HWADDR").Pos, bondAt: master.Pos,
 	}
 	if !f.Has("DEVICE") && s.HWAddr != nil {
 		s.Device = "" // the file may be called anything
@@ -64,8 +65,7 @@ func (f *File) useless(bond string) {
 			if v := strings.ToLower(set.Value); v != "" && v != "none" && v != "static" {
 				f.note(set.Pos, "BOOTPROTO=%s: without effect on a slave; %s has the addresses", set.Value, bond)
 			}
-		case "MTU":
-			f.note(set.Pos, "MTU: without effect on a slave, which gets that of %s", bond)
+		case "MTU": // said once the bond's is known
 		case "MACADDR", "LLADDR":
 			f.note(set.Pos, "%s: without effect on a slave, whose address is the matter of %s", set.Key, bond)
 		case "BONDING_OPTS", "BONDING_MODULE_OPTS":
@@ -81,4 +81,13 @@ func levelOf(key string) Level {
 		return Minor
 	}
 	return Note
+}
+
+// mtus notes slaves' MTUs that are not their bond's.
+func (s *Set) mtus() {
+	for _, v := range s.Slaves {
+		if b := s.Bond(v.Bond); v.mtu.Value != "" && (b == nil || b.MTU != atoi(v.mtu.Value)) {
+			v.note(v.mtu.Pos, "MTU: without effect on a slave, which gets that of %s", v.Bond)
+		}
+	}
 }

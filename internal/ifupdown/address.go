@@ -73,7 +73,7 @@ func (s *stanza) prefix(b *bond, l line, text string, single bool) (netip.Prefix
 		return netip.Prefix{}, false
 	}
 	at := l
-	masks := s.all("netmask")
+	masks := s.masksOf(l)
 	if addr.Is6() && s.family != "inet6" && s.hasIPv4() {
 		masks = nil // theirs
 	}
@@ -106,6 +106,27 @@ func (s *stanza) prefix(b *bond, l line, text string, single bool) (netip.Prefix
 		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(addr, bits), true
+}
+
+// masksOf are the netmask lines that count for an address line: the one that follows
+// it before the next address, and where there is only one in the stanza that.
+func (s *stanza) masksOf(address line) []line {
+	masks := s.all("netmask")
+	if len(masks) < 2 {
+		return masks
+	}
+	behind := false
+	for _, l := range s.lines {
+		switch {
+		case l.Line == address.Line:
+			behind = true
+		case behind && l.key() == "address":
+			return nil
+		case behind && l.key() == "netmask" && len(l.words) > 1:
+			return []line{l}
+		}
+	}
+	return nil
 }
 
 // hasIPv4 reports whether the stanza has an IPv4 address.
@@ -156,6 +177,11 @@ func (s *stanza) further(b *bond, addrs []ifcfg.Address) {
 	four := slices.IndexFunc(addrs, func(a ifcfg.Address) bool { return a.Prefix.Addr().Is4() })
 	for _, l := range s.lines {
 		key := l.key()
+		if key == "address" { // what follows is about this one
+			if i := slices.IndexFunc(addrs, func(a ifcfg.Address) bool { return a.Pos == l.Pos && a.Prefix.Addr().Is4() }); i >= 0 {
+				four = i
+			}
+		}
 		if !slices.Contains([]string{"network", "broadcast", "pointopoint", "scope", "label"}, key) || len(l.words) < 2 {
 			continue
 		}

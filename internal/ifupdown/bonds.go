@@ -28,8 +28,11 @@ func Read(path, root string, modules ifcfg.Modules) (*ifcfg.Set, error) {
 	c.finish()
 	var bonds []*ifcfg.Bond
 	for _, b := range c.order {
-		bonds = append(bonds, b.Bond)
+		if !b.unknown {
+			bonds = append(bonds, b.Bond)
+		}
 	}
+	c.slaves = slices.DeleteFunc(c.slaves, func(v *ifcfg.Slave) bool { return c.bonds[v.Bond].unknown })
 	set := ifcfg.NewSet(path, "there is no auto line for it", "bond-slaves, bond-master or any other bond-OPTION", bonds, c.slaves)
 	for _, w := range append(r.wrong, c.wrong...) {
 		set.Wrong(w.Pos, w.Text)
@@ -51,6 +54,9 @@ type bond struct {
 	primary  []word      // the first of them that is a slave counts
 	gateways []gateway
 	slaves   map[string]bool
+	stanza   bool // there is an iface stanza for it
+	at       ifcfg.Pos
+	unknown  bool // nothing tells what it is to be
 }
 
 // word is one of a line's words.
@@ -94,7 +100,7 @@ func (c *collector) commands(s *stanza, l line) outcome {
 	key := outcomeKey{l.Line, s.name}
 	o, ok := c.outcomes[key]
 	if !ok {
-		o = commands(l.value(), s.name, c.modules.Aliases())
+		o = commands(l.text(), s.name, c.modules.Aliases())
 		c.outcomes[key] = o
 	}
 	return o
@@ -128,7 +134,9 @@ func (c *collector) roles() {
 				}
 			}
 		}
-		if m := s.get("bond_master"); m.words != nil {
+		if m := s.get("bond_master"); m.words != nil && m.words[1] == s.name {
+			c.wrong = append(c.wrong, ifcfg.Remark{Pos: m.Pos, Text: fmt.Sprintf("%s %s: is the interface's own name", m.words[0], s.name)})
+		} else if m.words != nil {
 			c.slaveOf[s.name] = m.words[1]
 			is(m.words[1], m.Pos)
 		}
@@ -176,7 +184,7 @@ func find(lines []line, is func(line) bool) (line, bool) {
 func (c *collector) make(bonds map[string]ifcfg.Pos) {
 	add := func(name string, at ifcfg.Pos) {
 		if c.bonds[name] == nil {
-			b := &bond{Bond: ifcfg.NewBond(name, at), slaves: map[string]bool{}}
+			b := &bond{Bond: ifcfg.NewBond(name, at), slaves: map[string]bool{}, stanza: len(c.named[name]) > 0, at: at}
 			c.bonds[name] = b
 			c.order = append(c.order, b)
 		}

@@ -106,7 +106,7 @@ var harmless = []string{"auto", "allow-hotplug", "iface", "template", "netmask",
 
 // redundant are lines that say what another one says, or that the whole stanza is
 // left out.
-var redundant = []string{"alias-stanzas:10", "nic-with-primary:5", "nic-with-primary:12", "proxmox:24", "same-mode-twice:5", "same-mode-twice:6"}
+var redundant = []string{"alias-stanzas:10", "nic-with-primary:5", "nic-with-primary:12", "proxmox:24", "proxmox-mtu:17", "same-mode-twice:5", "same-mode-twice:6"}
 
 // TestAppliedLinesMatter: of every line that is said to be applied, noted or
 // refused, the plan tells: it is another one without it.

@@ -330,9 +330,29 @@ func ipLink(words []string) (e effect, ours bool, wrong string) {
 	return effect{bare: true}, verb == "set" && len(rest) > 0 && plain, ""
 }
 
+// bare: a command about bonding that stands without up, as where a line was broken.
+func (l line) bare() bool {
+	switch path.Base(l.words[0]) {
+	case "modprobe", "insmod", "ifenslave", "ip", "echo", "ifconfig":
+		return true
+	}
+	return false
+}
+
+// text is the shell's part of a line of commands.
+func (l line) text() string {
+	if l.bare() {
+		return strings.Join(l.words, " ")
+	}
+	return l.value()
+}
+
 // isCommand: lines with commands of the shell; after is true for those of the way
 // down, of which ifdown does what is about bonding anyway.
 func (l line) isCommand() (yes, after bool) {
+	if l.bare() {
+		return true, false
+	}
 	switch l.words[0] {
 	case "up", "pre-up", "post-up":
 		return true, false

@@ -20,6 +20,9 @@ import (
 // apart are the cases that Debian's ifup can't read, or that docs/deviations.md has.
 var apart = map[string]string{
 	"several-addresses":     "one command with all addresses, which fails",
+	"masks-by-address":      "likewise",
+	"own-master":            "mistakes",
+	"broken-post-up":        "a line without a command",
 	"netmask-both-families": "likewise",
 	"ifupdown2":             "a stanza without a family",
 	"slaves-regex":          "likewise",

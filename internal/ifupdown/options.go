@@ -14,6 +14,9 @@ import (
 // others are the names that ifupdown2 has for options.
 var others = map[string]string{"ad_sys_priority": "ad_actor_sys_prio", "ad_sys_mac_addr": "ad_actor_system"}
 
+// lists are the options with several values.
+var lists = []string{"arp_ip_target", "ns_ip6_target", "queue_id"}
+
 // addressKeys are read with the addresses.
 var addressKeys = []string{"address", "netmask", "gateway", "network", "broadcast", "pointopoint", "scope", "metric", "label"}
 
@@ -68,12 +71,20 @@ func (b *bond) option(l line, name string) []ifcfg.Opt {
 		name = n
 	}
 	value := ""
-	if len(l.words) > 1 {
-		value = strings.Trim(strings.Join(l.words[1:], ","), ",")
+	switch list := slices.Contains(lists, name); {
+	case len(l.words) < 2:
+	case list:
+		value = strings.Trim(strings.Join(l.words[1:], ","), `,"'`)
+	default: // the driver reads one word
+		if value = strings.Trim(l.words[1], `,"'`); len(l.words) > 2 && name != "primary" {
+			b.Warn(l.Pos, fmt.Sprintf("%s: %s is taken, the rest isn't read (%s)", l.words[0], value, strings.Join(l.words[2:], " ")))
+		}
 	}
 	switch {
 	case name == "":
 		b.Wrong(l.Pos, fmt.Sprintf("%s: the option's name is missing", l.words[0]))
+	case value == "" && len(l.words) > 1: // ""
+		l.Fate = ifcfg.Implied
 	case value == "":
 		b.Wrong(l.Pos, fmt.Sprintf("%s: value missing", l.words[0]))
 	case name == "lacp_bypass_allow":
@@ -142,7 +153,7 @@ func (c *collector) command(b *bond, s *stanza, l line, after bool) {
 func (c *collector) apply(at *bond, e effect, l line) {
 	b := c.bonds[e.bond]
 	if len(e.slaves) > 0 && b == nil {
-		at.Note(l.Pos, fmt.Sprintf("%s: commands are not run: `%s`", l.words[0], l.value()))
+		at.Note(l.Pos, fmt.Sprintf("%s: commands are not run: `%s`", l.words[0], l.text()))
 		return
 	}
 	for _, n := range e.slaves {
@@ -189,6 +200,11 @@ func (c *collector) options(b *bond) {
 		b.contradiction(slaves)
 	}
 	list := slices.Concat(ifcfg.ModuleOpts(c.modules, b.Name), c.module, slaves, own)
+	if !b.stanza && !slices.ContainsFunc(list, func(o ifcfg.Opt) bool { return o.Name == "mode" }) {
+		b.unknown = true
+		c.warnings = append(c.warnings, ifcfg.Remark{Pos: b.at, Text: fmt.Sprintf("there is no iface stanza for %s, and nothing tells its mode: it is not made", b.Name)})
+		return
+	}
 	if p := c.primaryOf(b); p.text != "" {
 		list = append(list, ifcfg.Opt{Name: "primary", Value: p.text, Pos: p.Pos})
 	}

@@ -40,6 +40,8 @@ func (c *collector) slaveLine(b *bond, s *stanza, l line, ownPrimary bool) {
 			level = b.Note
 		}
 		level(l.Pos, fmt.Sprintf("%s: without effect on a slave; %s has the addresses", key, b.Name))
+	case key == "mtu" && c.mtuOf(b.Name) == l.value():
+		l.Fate = ifcfg.Implied
 	case key == "mtu":
 		b.Note(l.Pos, fmt.Sprintf("mtu: without effect on a slave, which gets that of %s", b.Name))
 	case key == "hwaddress":
@@ -61,6 +63,16 @@ func (c *collector) slaveLine(b *bond, s *stanza, l line, ownPrimary bool) {
 		l.Fate = ifcfg.Applied
 		b.bySlave = append(b.bySlave, b.option(l, name)...)
 	}
+}
+
+// mtuOf is the MTU that a bond's stanzas ask for, as it is written.
+func (c *collector) mtuOf(bond string) string {
+	for _, s := range c.named[bond] {
+		if l := s.get("mtu"); l.words != nil {
+			return l.value()
+		}
+	}
+	return ""
 }
 
 // autoLines gives the auto lines their fate.

@@ -179,8 +179,14 @@ func (c *collector) stacked(s *stanza) *ifcfg.Stacked {
 		}
 	}
 	scratch := &bond{Bond: ifcfg.NewBond(s.name, s.head.Pos)} // whose remarks are nobody's
-	for _, a := range s.addresses(scratch) {
+	addrs := s.addresses(scratch)
+	for _, a := range addrs {
 		up.Addrs = append(up.Addrs, a.Prefix.String())
+	}
+	for _, l := range s.all("address") { // one that is none is for the reader to mend
+		if !slices.ContainsFunc(addrs, func(a ifcfg.Address) bool { return a.Pos == l.Pos }) {
+			up.Addrs = append(up.Addrs, l.value())
+		}
 	}
 	for _, l := range s.all("gateway") {
 		up.Gateways = append(up.Gateways, l.words[1])

@@ -314,6 +314,7 @@ func TestBoot(t *testing.T) {
 		"bad":              {map[string]string{"etc/modules": "\nbonding mode\n"}, `etc/modules:2: options bonding: "mode": want NAME=VALUE, without blanks`},
 		"modutils":         {map[string]string{"etc/modules.conf": "alias bond0 bonding\noptions bond0 -o bond0 mode=1 miimon=100\nprobeall bond0 eth0 eth1 bonding\n"}, "mode=1 miimon=100"},
 		"install":          {map[string]string{"etc/modprobe.d/b.conf": "install bonding /sbin/modprobe --ignore-install bonding mode=1 miimon=100 $CMDLINE_OPTS\n"}, "mode=1 miimon=100"},
+		"one line":         {map[string]string{"etc/modprobe.d/b.conf": "alias bond0 bonding        options bond0 mode=4 miimon=100\n"}, "mode=4 miimon=100"},
 		"install unclear":  {map[string]string{"etc/modprobe.d/b.conf": "install bonding /sbin/modprobe -i bonding mode=1; /bin/x\n"}, "etc/modprobe.d/b.conf:1: install bonding: the options of this command can't be read; put them on a line `options bonding …`"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -95,6 +95,14 @@ func parse(lines []line) (*Config, error) {
 		if err := c.directive(l); err != nil {
 			return nil, err
 		}
+		// alias bond0 bonding options bond0 mode=1: two lines that became one.
+		if len(l.words) > 4 && l.words[0].text == "alias" && l.words[3].text == "options" {
+			if err := c.directive(line{l.file, l.words[3:]}); err != nil {
+				return nil, err
+			}
+		} else if len(l.words) > 3 && l.words[0].text == "alias" && c.ours(l) {
+			c.note(l, "what stands behind the module has no effect")
+		}
 	}
 	return c, nil
 }
