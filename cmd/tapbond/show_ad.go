@@ -2,18 +2,19 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/plain"
 	"github.com/tapbond/tapbond/lacp"
 )
 
-// showLAG draws the aggregators, and each port with both ends' view of it.
-func showLAG(w io.Writer, st *bond.State, now time.Time) {
-	fmt.Fprintf(w, "\n  LACP          we are system %s, %s\n", st.AD.System, manner(st))
+// lag prints the aggregators, and each port; in detail with both ends' view of it.
+func (s *screen) lag() {
+	st := s.st
+	s.group("LACP", fmt.Sprintf("system %s, %s", st.AD.System, manner(st)))
 	for i := range st.AD.Aggregators {
 		a := &st.AD.Aggregators[i]
 		role := "idle"
@@ -28,12 +29,31 @@ func showLAG(w io.Writer, st *bond.State, now time.Time) {
 		if a.Individual {
 			individual = ", individual"
 		}
-		fmt.Fprintf(w, "  aggregator %-2d %s%s, key %d, %s: %s; %d of %d distributing, %d Mb/s\n",
-			a.ID, role, individual, a.ActorKey, partner, orNone(a.Slaves), a.Distributing, len(a.Slaves), a.Mbps)
+		s.field(fmt.Sprintf("aggregator %d", a.ID), fmt.Sprintf("%s%s, key %d, %s: %s; %d of %s distributing, %d Mb/s",
+			role, individual, a.ActorKey, partner, orNone(a.Slaves), a.Distributing, plain.Count(len(a.Slaves), "port"), a.Mbps))
 	}
+	fmt.Fprintln(s.w)
+	t := s.table()
+	fmt.Fprintln(t, "  PORT\tAGG\tDIAGNOSIS\tRECEIVE\tLACPDU\tPARTNER")
 	for i := range st.Slaves {
-		if s := &st.Slaves[i]; s.AD != nil {
-			showPort(w, s, now)
+		x := &st.Slaves[i]
+		if x.AD == nil {
+			continue
+		}
+		p := &x.AD.PortState
+		partner, last := "-", "never"
+		if !p.LastRx.IsZero() {
+			last = ago(s.now, p.LastRx)
+		}
+		if p.Partner.System != (lacp.MAC{}) {
+			partner = fmt.Sprint(p.Partner.Port)
+		}
+		fmt.Fprintf(t, "  %s\t%d\t%s\t%s\t%s\t%s\n", x.Name, p.Aggregator, p.Why, p.Receive, last, partner)
+	}
+	t.Flush()
+	for i := range st.Slaves {
+		if x := &st.Slaves[i]; x.AD != nil && s.verbose {
+			s.port(x)
 		}
 	}
 }
@@ -45,24 +65,29 @@ func manner(st *bond.State) string {
 		text = "passive"
 	}
 	if st.Settings["lacp_rate"] == "fast" {
-		return text + ", expects a LACPDU every second"
+		return text + ", lacp_rate fast (1 s)"
 	}
-	return text + ", expects a LACPDU every 30 s"
+	return text + ", lacp_rate slow (30 s)"
 }
 
-// showPort draws one port: what it does and why, what we say of it, what the
-// partner says, and where the machines are.
-func showPort(w io.Writer, s *bond.SlaveState, now time.Time) {
-	p := &s.AD.PortState
-	fmt.Fprintf(w, "\n  %s: %s, %s: %s\n", s.Name, carries(p), p.Why, p.Reason)
-	fmt.Fprintf(w, "    we       %s\n", end(&p.Actor))
-	fmt.Fprintf(w, "             last LACPDU sent %s, %d in all\n", before(now, p.LastTx), p.Counters.LACPDUsTx)
-	fmt.Fprintf(w, "    partner  %s of %s\n", end(&p.Partner), p.Partner.ID())
-	fmt.Fprintf(w, "             last LACPDU heard %s, %d in all%s\n", before(now, p.LastRx), p.Counters.LACPDUsRx, expiry(p, now))
-	fmt.Fprintf(w, "    machines %s, mux %s for %s, receive %s for %s, churn %s/%s\n",
-		p.Selected, p.Mux, ago(now, p.Since), p.Receive, ago(now, p.ReceiveSince), p.ActorChurn, p.PartnerChurn)
-	if text := dropped(s.AD); text != "" {
-		fmt.Fprintf(w, "    dropped  %s\n", text)
+// portIndent is where the lines of a port's details begin.
+const portIndent = 13
+
+// port prints one port: what it does and why, both ends' LACPDUs, and where the
+// machines are.
+func (s *screen) port(x *bond.SlaveState) {
+	p := &x.AD.PortState
+	fmt.Fprintln(s.w)
+	s.wrap("  ", 4, fmt.Sprintf("%s: %s, %s: %s", x.Name, carries(p), p.Why, p.Reason))
+	line := func(label, text string) { s.wrap(fmt.Sprintf("    %-*s", portIndent-4, label), portIndent, text) }
+	line("actor", end(&p.Actor))
+	line("", fmt.Sprintf("last LACPDU sent %s, %d in all", before(s.now, p.LastTx), p.Counters.LACPDUsTx))
+	line("partner", end(&p.Partner)+" of "+p.Partner.ID().String())
+	line("", fmt.Sprintf("last LACPDU received %s, %d in all%s", before(s.now, p.LastRx), p.Counters.LACPDUsRx, expiry(p, s.now)))
+	line("machines", fmt.Sprintf("%s, mux %s for %s, receive %s for %s, churn %s/%s",
+		p.Selected, p.Mux, ago(s.now, p.Since), p.Receive, ago(s.now, p.ReceiveSince), p.ActorChurn, p.PartnerChurn))
+	if text := dropped(x.AD); text != "" {
+		line("dropped", text)
 	}
 }
 
@@ -99,7 +124,7 @@ func expiry(p *lacp.PortState, now time.Time) string {
 	if p.Receive != "current" || p.ExpiresAt.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf(", given up in %s without another", ago(p.ExpiresAt, now))
+	return fmt.Sprintf(", expires in %s", ago(p.ExpiresAt, now))
 }
 
 // dropped are the frames of the port's protocols that came to nothing.

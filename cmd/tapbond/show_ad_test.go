@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,37 +51,55 @@ func TestShowLAG(t *testing.T) {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	st := lag(t, now)
 	var out bytes.Buffer
-	showBond(&out, st, now)
+	(&screen{w: &out, st: st, now: now}).show()
 	want := `bond0: 802.3ad, DEGRADED: 1 of 2 slaves carrying traffic
-  link          02:00:00:00:00:00  mtu 1500  plain frames, 1 queue(s)
-  monitor       carrier, by events and polling, miimon 100 ms
+  link          02:00:00:00:00:00, mtu 1500, plain frames, 1 queue
+  monitor       carrier, miimon 100 ms
   options       lacp_rate fast
   traffic       tx 0 frames 0B, rx 0 frames 0B
 
-  SLAVE  STATE   LINK  SPEED       CARRIES  FAILURES  TX  RX  SINCE  WHY
-  eth0   ACTIVE  UP    10000/full  yes      0         0B  0B  1m10s  carrier when enslaved
-  eth1   BACKUP  UP    10000/full  no       0         0B  0B  1m10s  carrier when enslaved
+  SLAVE  STATE   LINK  SPEED  SENDS  FAILS  TX  RX  SINCE
+  eth0   ACTIVE  UP    10G    yes    0      0B  0B  70 s
+  eth1   BACKUP  UP    10G    no     0      0B  0B  70 s
 
-  LACP          we are system 65535/02:00:00:00:00:00, active, expects a LACPDU every second
-  aggregator 1  ACTIVE, key 15, partner 0/02:00:00:00:02:00 key 15: eth0; 1 of 1 distributing, 10000 Mb/s
-  aggregator 2  idle, key 15, no partner: eth1; 0 of 1 distributing, 0 Mb/s
+  LACP          system 65535/02:00:00:00:00:00, active, lacp_rate fast (1 s)
+  aggregator 1  ACTIVE, key 15, partner 0/02:00:00:00:02:00 key 15: eth0; 1 of 1
+                port distributing, 10000 Mb/s
+  aggregator 2  idle, key 15, no partner: eth1; 0 of 1 port distributing, 0 Mb/s
 
-  eth0: carries traffic, ok: in sync with its partner
-    we       active short_timeout aggregating in_sync collecting distributing (63), port 1 prio 255 key 15
-             last LACPDU sent 0.5s ago, 72 in all
-    partner  active short_timeout aggregating in_sync collecting distributing (63), port 1 prio 255 key 15 of 65535/02:00:00:00:02:00
-             last LACPDU heard 0.2s ago, 71 in all, given up in 2.8s without another
-    machines selected, mux collecting_distributing for 1m8s, receive current for 1m10s, churn none/none
-
-  eth1: carries no traffic, no_pdu: no LACPDU for 9.0 s
-    we       active short_timeout aggregating defaulted (71), port 2 prio 255 key 15
-             last LACPDU sent 0.5s ago, 74 in all
-    partner  nothing set (0), port 1 prio 255 key 1 of 65535/00:00:00:00:00:00
-             last LACPDU heard 9.0s ago, 62 in all
-    machines selected, mux attached for 6.0s, receive defaulted for 3.0s, churn monitoring/monitoring
-    dropped  short 1, own echo 3
+  PORT  AGG  DIAGNOSIS  RECEIVE    LACPDU  PARTNER
+  eth0  1    ok         current    250 ms  1
+  eth1  2    no_pdu     defaulted  9.0 s   -
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	out.Reset()
+	(&screen{w: &out, st: st, now: now, verbose: true}).show()
+	_, ports, _ := strings.Cut(out.String(), "PARTNER\n")
+	if diff := cmp.Diff(`  eth0  1    ok         current    250 ms  1
+  eth1  2    no_pdu     defaulted  9.0 s   -
+
+  eth0: carries traffic, ok: in sync with its partner
+    actor    active short_timeout aggregating in_sync collecting distributing
+             (63), port 1 prio 255 key 15
+             last LACPDU sent 500 ms ago, 72 in all
+    partner  active short_timeout aggregating in_sync collecting distributing
+             (63), port 1 prio 255 key 15 of 65535/02:00:00:00:02:00
+             last LACPDU received 250 ms ago, 71 in all, expires in 2.7 s
+    machines selected, mux collecting_distributing for 68 s, receive current for
+             70 s, churn none/none
+
+  eth1: carries no traffic, no_pdu: no LACPDU for 9.0 s
+    actor    active short_timeout aggregating defaulted (71), port 2 prio 255
+             key 15
+             last LACPDU sent 500 ms ago, 74 in all
+    partner  nothing set (0), port 1 prio 255 key 1 of 65535/00:00:00:00:00:00
+             last LACPDU received 9.0 s ago, 62 in all
+    machines selected, mux attached for 6.0 s, receive defaulted for 3.0 s,
+             churn monitoring/monitoring
+    dropped  short 1, own echo 3
+`, ports); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -26,25 +26,37 @@ func TestShowBalance(t *testing.T) {
 		},
 		Stats: &alb.Stats{Taught: 2, Conflict: 1},
 	}}
-	var out bytes.Buffer
-	showBalance(&out, &st, now)
-	want := `
-  balance       2 of 256 buckets carry, next in 3.5s, 5 moves, 4.2KB beside them
+	for _, c := range []struct {
+		verbose bool
+		want    string
+	}{
+		{false, `
+  balance       2 of 256 buckets used, next in 3.5 s, 5 moves, 4.2KB beside them
+  SLAVE  BUCKETS  SENT   BEFORE
+  eth0   1        1.5KB  300B/s
+  none   1        60B    0B/s
+
+  receive       2 clients, updated twice, 1 claim to an address of ours
+  CLIENT    VLAN  HWADDR             SLAVE  SEEN    TOLD
+  10.1.0.1  -     02:00:00:00:02:00  eth1   1.0 s   500 ms
+  10.1.0.2  7     unknown            eth0   0.0 ms  never (due)
+`},
+		{true, `
+  balance       2 of 256 buckets used, next in 3.5 s, 5 moves, 4.2KB beside them
   BUCKET  SLAVE  SENT   BEFORE
   3       eth0   1.5KB  300B/s
   77      none   60B    0B/s
 
-  receive       2 clients, told 2 times, 1 claims to an address of ours
-  CLIENT    VLAN  HWADDR             ADDRESS   SLAVE  SEEN  TOLD         UPDATES  WHY
-  10.1.0.1  -     02:00:00:00:02:00  10.1.0.9  eth1   1.0s  0.5s         4        new client
-  10.1.0.2  7     unknown            10.1.0.9  eth0   0.0s  never (due)  0        
-`
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	out.Reset()
-	showBalance(&out, &bond.State{}, now)
-	if out.Len() > 0 {
-		t.Errorf("in another mode: %q", out.String())
+  receive       2 clients, updated twice, 1 claim to an address of ours
+  CLIENT    VLAN  HWADDR             SLAVE  SEEN    TOLD         ADDRESS   UPDATES  WHY
+  10.1.0.1  -     02:00:00:00:02:00  eth1   1.0 s   500 ms       10.1.0.9  4        new client
+  10.1.0.2  7     unknown            eth0   0.0 ms  never (due)  10.1.0.9  0        
+`},
+	} {
+		var out bytes.Buffer
+		(&screen{w: &out, st: &st, now: now, verbose: c.verbose}).balance()
+		if diff := cmp.Diff(c.want, out.String()); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
 	}
 }
