@@ -29,13 +29,13 @@ type slowFrame struct {
 
 // slowInbox takes a slave's Slow Protocols frames to the control goroutine: in
 // order, bounded, and with one piece of work in its mailbox however many come. If
-// too many come, those are kept that LACP makes most of.
+// too many come, it keeps those that matter most to LACP.
 type slowInbox struct {
 	wake func() // has the control goroutine call take; called once until it does
 
 	mu      sync.Mutex
 	frames  []slowFrame          // those that wait, in order
-	partner [lacp.SourceLen]byte // whom LACP is in conversation with
+	partner [lacp.SourceLen]byte // the partner that LACP has recorded
 	markers pace
 	woken   bool
 	dropped uint64
@@ -66,9 +66,10 @@ func (i *slowInbox) put(b []byte, inVLAN bool) {
 	i.frames = append(i.frames, f)
 }
 
-// victim is the frame that gives way to f, or -1 if f does: what the same partner
-// said before, else the oldest of those that are only counted, else the oldest of
-// those that aren't from the partner. Frames that are only counted give way to all.
+// victim is the frame that f replaces, or -1 if f is dropped: an earlier frame of the
+// same sender, else the oldest of those that are only counted, else the oldest of
+// those that aren't from the partner. A frame that is only counted replaces only its
+// like.
 func (i *slowInbox) victim(f *slowFrame) int {
 	best, rank := -1, 4
 	for at := range i.frames {
@@ -125,8 +126,8 @@ func (i *slowInbox) take(dst []slowFrame) []slowFrame {
 	return dst
 }
 
-// converse says whose frames are to be kept when there are too many.
-func (i *slowInbox) converse(partner [lacp.SourceLen]byte) {
+// keep sets the sender whose frames are kept when there are too many.
+func (i *slowInbox) keep(partner [lacp.SourceLen]byte) {
 	i.mu.Lock()
 	i.partner = partner
 	i.mu.Unlock()
@@ -139,9 +140,9 @@ func (i *slowInbox) lost() uint64 {
 	return i.dropped
 }
 
-// A port that hears more than slowBurst frames in slowPeriod is flooded. Then its
-// socket is read every slowPause, and so much of it at most: what is beyond finds
-// the socket's buffer full, and the kernel drops it.
+// A port that receives more than slowBurst frames in slowPeriod is flooded. Then its
+// socket is read every slowPause, slowDrain frames at most; the kernel drops what
+// does not fit into the socket's buffer.
 const (
 	slowBurst  = 30
 	slowPeriod = 100 * time.Millisecond
@@ -208,7 +209,7 @@ func (b *Bond) floodEvent(s *slave) {
 	}
 	b.event(Event{
 		Kind: "lacp_flood", Slave: s.name, Level: slog.LevelWarn, Why: "flood",
-		Message: fmt.Sprintf("more than %d Slow Protocols frames a second come in: a loop, or a partner gone wrong; they are read every %d ms",
+		Message: fmt.Sprintf("receives more than %d Slow Protocols frames a second: a loop or a faulty partner; the socket is read every %d ms",
 			slowBurst*int(time.Second/slowPeriod), slowPause.Milliseconds()),
 	})
 }
@@ -224,5 +225,5 @@ func (b *Bond) hear(s *slave) {
 		f := &b.heard[i]
 		b.stepLACP(lacp.Frame{Port: id, Data: f.data[:f.n], InVLAN: f.inVLAN})
 	}
-	s.slow.converse(b.lag.machine.Sender(id))
+	s.slow.keep(b.lag.machine.Sender(id))
 }

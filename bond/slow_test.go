@@ -49,7 +49,7 @@ func TestSlowInboxKeepsWhatCounts(t *testing.T) {
 		for _, place := range []int{0, 500, 999} { // where in the flood the partner speaks
 			woken := 0
 			i := newSlowInbox(func() { woken++ })
-			i.converse(id)
+			i.keep(id)
 			for n := range 1000 {
 				if n == place {
 					i.put(partner, false)
@@ -66,7 +66,7 @@ func TestSlowInboxKeepsWhatCounts(t *testing.T) {
 		}
 	}
 	i := newSlowInbox(func() {})
-	i.converse(id)
+	i.keep(id)
 	for n := range 1000 {
 		i.put(frameFrom(1, 1, lacp.Bits(n)), false)
 	}

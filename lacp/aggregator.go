@@ -168,8 +168,8 @@ func (m *Machine) compare(c *aggregator, cw worth, best *aggregator, bw worth) (
 // next, and the administrator's choice.
 func (m *Machine) compareAlone(c, best *aggregator) (int, string) {
 	p, q := c.ports[0], best.ports[0]
-	if n := cmp.Compare(yes(m.spokenOn(q)), yes(m.spokenOn(p))); n != 0 {
-		return n, "no LACP is spoken there that must be dropped"
+	if n := cmp.Compare(yes(m.receivesLACP(q)), yes(m.receivesLACP(p))); n != 0 {
+		return n, "the other port receives LACPDUs"
 	}
 	if m.cfg.Select == ActorPortPrio { // kernel: more is better here too
 		return cmp.Compare(p.priority, q.priority), "higher port priority"

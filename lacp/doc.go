@@ -23,7 +23,7 @@
 //	mux.go         Mux machine, coupled and independent control (6.4.15)
 //	transmit.go    Transmit machine (6.4.16)
 //	churn.go       Churn Detection (6.4.17)
-//	dropped.go     LACPDUs that must be dropped: what they tell all the same
+//	dropped.go     LACPDUs that must be dropped, and what follows from them
 //	turns.go       two partners on one port
 //	fallback.go    what carries traffic while no partner speaks
 //	carrier.go     the bond's carrier

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// LACPDUs that are dropped are no partner, but they are not silence either:
-// somebody speaks LACP there, and the reason why it is dropped is the diagnosis.
+// A LACPDU that is dropped establishes no partner, but the port is not without LACP
+// either: the reason for the drop is the diagnosis, and lacp_fallback does not use
+// the port.
 
-// droppedLife is how long a dropped LACPDU is remembered: a slow partner's next
-// one comes before that.
+// droppedLife is how long a dropped LACPDU is remembered. It is longer than the
+// period of a slow partner.
 const droppedLife = slowPeriodicTime + shortTimeout
 
-// dropped is what a port heard of LACP since the last good LACPDU.
+// dropped counts the LACPDUs that a port dropped since the last good one.
 type dropped struct {
 	at     time.Time // of the last one
 	n      uint64
-	reason [illegalCount]uint64 // of the illegal ones among them
+	reason [illegalCount]uint64 // by reason
 }
 
 // illegal counts a frame that must be dropped.
@@ -30,27 +31,29 @@ func (m *Machine) illegal(p *port, kind slow, why Illegal) {
 	}
 }
 
-// hearsDropped reports whether LACP is spoken on the port that can't be used.
-func (m *Machine) hearsDropped(p *port) bool {
+// dropsLACPDUs reports whether the port receives LACPDUs that must be dropped.
+func (m *Machine) dropsLACPDUs(p *port) bool {
 	return p.dropped.n > 0 && m.now.Before(p.dropped.at.Add(droppedLife))
 }
 
-// foreign: the port hears a system that has our identifier and isn't us.
+// foreign reports whether the port receives LACPDUs of another system that has our
+// identifier.
 func (m *Machine) foreign(p *port) bool {
-	return m.hearsOwn(p) && m.numbered(p.ownEcho.Port) == nil
+	return m.receivesOwn(p) && m.numbered(p.ownEcho.Port) == nil
 }
 
-// hearsOwn: PDUs of our own system come back.
-func (m *Machine) hearsOwn(p *port) bool {
+// receivesOwn reports whether LACPDUs with our own identifier come back.
+func (m *Machine) receivesOwn(p *port) bool {
 	return !p.ownEchoAt.IsZero() && m.now.Before(p.ownEchoAt.Add(droppedLife))
 }
 
-// spokenOn: somebody speaks LACP on the port, though there is no partner. Data
-// would be sent to where the other end keeps its port out of a LAG.
-func (m *Machine) spokenOn(p *port) bool { return !m.spokenUntil(p).IsZero() }
+// receivesLACP reports whether another system sends LACPDUs to a port that has no
+// partner. That system keeps its end of the link out of a LAG, so that data sent on
+// the link would be lost or duplicated.
+func (m *Machine) receivesLACP(p *port) bool { return !m.receivedUntil(p).IsZero() }
 
-// spokenUntil is when that is forgotten, zero if it is by now.
-func (m *Machine) spokenUntil(p *port) time.Time {
+// receivedUntil is when receivesLACP ends, zero if it has ended.
+func (m *Machine) receivedUntil(p *port) time.Time {
 	last := p.unreadAt
 	if p.dropped.n > 0 && p.dropped.at.After(last) {
 		last = p.dropped.at
@@ -65,23 +68,23 @@ func (m *Machine) spokenUntil(p *port) time.Time {
 	return until
 }
 
-// forgetDropped: a good LACPDU came, or the link did.
+// forgetDropped is for a good LACPDU, and for a link that comes up.
 func (p *port) forgetDropped() {
 	p.dropped, p.unreadAt, p.ownEchoAt = dropped{}, time.Time{}, time.Time{}
 }
 
-// withheld says what a port that hears LACP isn't used for.
-func (m *Machine) withheld() string {
+// fallbackNote is the part of a sentence that explains why there is no fallback.
+func (m *Machine) fallbackNote() string {
 	if m.cfg.Fallback == FallbackNone {
 		return ""
 	}
-	return "; lacp_fallback doesn't use a port where LACP is spoken"
+	return "; lacp_fallback does not use a port that receives LACPDUs"
 }
 
-// remedies say what is wrong with the frames that are dropped for a reason.
-var remedies = [illegalCount]string{
+// defects describe the frames that are dropped for a reason.
+var defects = [illegalCount]string{
 	IllegalRunt:         "shorter than a LACPDU",
-	IllegalTagged:       "in a VLAN: LACP must be untagged",
+	IllegalTagged:       "in a VLAN, LACP must be untagged",
 	IllegalAddress:      "not sent to 01:80:c2:00:00:02",
 	IllegalActorLen:     "with a wrong length of the actor",
 	IllegalPartnerLen:   "with a wrong length of the partner",
@@ -90,13 +93,13 @@ var remedies = [illegalCount]string{
 	IllegalActorPort:    "with port number 0",
 }
 
-// sentence says how many were dropped, why, and when the last one was.
+// sentence gives the counts, the reasons and the age of the last drop.
 func (d *dropped) sentence(now time.Time) string {
-	text := "LACP is spoken here, but all of it is dropped"
+	text := "receives LACPDUs but must drop all of them"
 	sep := ": "
 	for why, n := range d.reason {
 		if n > 0 {
-			text += fmt.Sprintf("%s%d %s (%s)", sep, n, remedies[why], Illegal(why))
+			text += fmt.Sprintf("%s%d %s (%s)", sep, n, defects[why], Illegal(why))
 			sep = ", "
 		}
 	}

@@ -59,7 +59,7 @@ func TestDroppedIsTheDiagnosis(t *testing.T) {
 				st := w.st(1)
 				w.expectCarrying(t, why.String()+": the other one", 2)
 				expect(t, why.String()+": why", st.Why, WhyIllegal)
-				if n := st.Counters.Illegal[why]; n == 0 || !strings.Contains(st.Reason, "("+why.String()+")") || !strings.Contains(st.Reason, remedies[why]) {
+				if n := st.Counters.Illegal[why]; n == 0 || !strings.Contains(st.Reason, "("+why.String()+")") || !strings.Contains(st.Reason, defects[why]) {
 					t.Errorf("%v: %d dropped, reason %q", why, n, st.Reason)
 				}
 				if !strings.Contains(said, why.String()) {

@@ -5,8 +5,8 @@ import "time"
 // lacp_fallback: what carries traffic while no port has a partner. The port of
 // the active aggregator does, then; it is the driver's behaviour, and none of
 // the standard's machines has a part in it. A port that any partner has spoken
-// on is never used before it is in sync, and neither is one where LACP is spoken
-// that has to be dropped.
+// on is never used before it is in sync. A port that receives LACPDUs which must be
+// dropped is not used either.
 
 // fallbackAt returns the port that may be used without partner, and from when
 // on; nil if there is none.
@@ -16,7 +16,7 @@ func (m *Machine) fallbackAt() (*port, time.Time) {
 		return nil, time.Time{}
 	}
 	p := a.ports[0]
-	if !m.enabled(p) || p.leaving || p.rx != rxDefaulted && p.rx != rxLACPDisabled || m.spokenOn(p) {
+	if !m.enabled(p) || p.leaving || p.rx != rxDefaulted && p.rx != rxLACPDisabled || m.receivesLACP(p) {
 		return nil, time.Time{}
 	}
 	return p, p.rxSince.Add(m.cfg.FallbackDelay)

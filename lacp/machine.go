@@ -369,7 +369,7 @@ func (m *Machine) Next() (time.Time, bool) {
 			earlier(p.leaveBy)
 		}
 		earlier(p.whyDue())
-		earlier(m.spokenUntil(p))
+		earlier(m.receivedUntil(p))
 		earlier(p.logs.due())
 	}
 	if t := m.heldUntil(); t.After(m.now) {

@@ -278,10 +278,10 @@ func (m *Machine) partnerSync(p *port, on bool) {
 	p.partner.State = p.partner.State.With(Synchronization, on)
 }
 
-// noteMoved sets port_moved of a disabled port whose partner is heard on p now:
+// noteMoved sets port_moved of a disabled port whose partner is received on p now:
 // somebody moved the cable. It has to forget, or both would claim the partner. The
-// switches of a multihomed LAG may number their ports alike: where two ports have
-// heard the same number at the same time, it tells nothing.
+// switches of a multihomed LAG may number their ports alike: if two ports received
+// the same number at the same time, it proves nothing.
 func (m *Machine) noteMoved(p *port) {
 	for _, q := range m.ports {
 		if q == p || !q.partnered() || q.partner.System != p.partner.System || q.partner.Port != p.partner.Port {

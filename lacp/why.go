@@ -92,15 +92,15 @@ func (m *Machine) diagnose(p *port) Why {
 	return WhyPartnerNotC
 }
 
-// tooSlow: the partner speaks less often than every slowGap, and goes on doing
-// so. One long gap is an outage, or a PDU that was lost.
+// tooSlow reports whether the partner sends less often than every slowGap, twice in a
+// row. One long gap is an outage, or a lost PDU.
 func (m *Machine) tooSlow(p *port) bool {
 	return p.slowGaps > 1 || p.slowGaps == 1 && m.now.Sub(p.lastRx) > slowGap
 }
 
-// mirrored: the port hears what is meant for another one, which hears it too: they
-// are on a hub, or one is a mirror of the other. The same port number alone says
-// nothing: the switches of a multihomed LAG may number their ports alike.
+// mirrored reports whether the port receives LACPDUs that name another port of ours,
+// which receives them too: a hub connects them, or one mirrors the other. Equal port
+// numbers alone prove nothing: the switches of a multihomed LAG may number alike.
 func (m *Machine) mirrored(p *port) bool {
 	if p.crossed.IsZero() || m.now.Sub(p.crossed) >= m.timeout() {
 		return false
@@ -116,11 +116,11 @@ func (m *Machine) mirrored(p *port) bool {
 // diagnoseSilence: the port has heard nothing in time.
 func (m *Machine) diagnoseSilence(p *port) Why {
 	switch {
-	case m.hearsDropped(p):
+	case m.dropsLACPDUs(p):
 		return WhyIllegal
 	case m.foreign(p):
 		return WhySameSystem
-	case m.hearsOwn(p):
+	case m.receivesOwn(p):
 		return WhySelfLoop
 	case m.cfg.Fast && p.gap > shortTimeout && m.now.Sub(p.lastRx) <= slowPeriodicTime+shortTimeout:
 		return WhyRate
@@ -222,9 +222,9 @@ func (m *Machine) sentence(p *port) string {
 		}
 		return "hears its own LACPDUs: a loop, or a device that echoes"
 	case WhySameSystem:
-		return fmt.Sprintf("another system has our identifier %s, it says port %d: set ad_actor_system", m.cfg.System, p.ownEcho.Port) + m.withheld()
+		return fmt.Sprintf("another system has our identifier %s, it says port %d: set ad_actor_system", m.cfg.System, p.ownEcho.Port) + m.fallbackNote()
 	case WhyIllegal:
-		return p.dropped.sentence(m.now) + m.withheld()
+		return p.dropped.sentence(m.now) + m.fallbackNote()
 	case WhyRate:
 		return fmt.Sprintf("partner %s was asked for a LACPDU a second, the last two were %s apart", partner, round(p.gap))
 	case WhyNoPDU:
@@ -249,7 +249,7 @@ func (m *Machine) sentence(p *port) string {
 		return "in sync with partner " + partner
 	}
 	if p.why == WhyTwoPartners && m.inTurn(p) {
-		return "hears two partners in turn, " + partner + " and " + describe(&p.turns.before) + ": a hub, or a device that forwards LACPDUs"
+		return "receives LACPDUs of two partners in turn, " + partner + " and " + describe(&p.turns.before) + ": a hub, or a device that forwards LACPDUs"
 	}
 	return m.otherAggregator(p)
 }
@@ -294,7 +294,7 @@ func (m *Machine) outOfSync(p *port) string {
 	}
 	text := "partner " + partner + " isn't in sync"
 	if m.holds(p.agg) && len(m.aggs) > 1 {
-		text += "; its aggregator stays the active one for " + round(m.heldUntil().Sub(m.now)) + " (ad_select_hold)"
+		text += "; its aggregator stays active for " + round(m.heldUntil().Sub(m.now)) + " (ad_select_hold)"
 	}
 	return text
 }

@@ -405,7 +405,7 @@ func TestLACPFallback(t *testing.T) {
 			t.Errorf("explain has no %q:\n%s", want, said)
 		}
 	}
-	g.said("LACP is spoken here, but all of it is dropped")
+	g.said("receives LACPDUs but must drop all of them")
 }
 
 // The carrier waits for min_links ports that are ready, and with lacp_strict
