@@ -48,11 +48,17 @@ var without = []string{
 var undone = []string{
 	"DNS", "DOMAIN", "SEARCH", "SEARCH_DOMAINS", "RES_OPTIONS", "PEERDNS", "ETHTOOL_OPTS", "ETHTOOL_OPTIONS", "ZONE", "FIREWALL", "SRCADDR",
 	"DHCP_HOSTNAME", "DHCP_CLIENT_ID", "DHCLIENTARGS", "DHCP_FQDN", "DHCP_TIMEOUT", "IPV6_MTU",
-	"IPV4_ROUTE_METRIC", "IPV6_ROUTE_METRIC", "PRE_UP_SCRIPT", "POST_UP_SCRIPT", "PRE_DOWN_SCRIPT", "POST_DOWN_SCRIPT",
+	"DHCLIENT_SET_DEFAULT_ROUTE", "DHCLIENT6_MODE", "DHCLIENT_SET_HOSTNAME", "IPV4_ROUTE_METRIC", "IPV6_ROUTE_METRIC", "PRE_UP_SCRIPT", "POST_UP_SCRIPT", "PRE_DOWN_SCRIPT", "POST_DOWN_SCRIPT",
 }
 
 // numbered are the keys that come with numbers behind them.
 var numbered = regexp.MustCompile(`^(IPADDR|NETMASK|PREFIX|PREFIXLEN|GATEWAY|DNS|LABEL|BROADCAST|BONDING_SLAVE|SCOPE|REMOTE_IPADDR|SEARCH)(_?[0-9]+)$`)
+
+// unread reports whether a key is one that nothing is done for.
+func unread(key string) bool {
+	k := family(key)
+	return slices.Contains(silent, k) || slices.Contains(without, k) || slices.Contains(undone, k)
+}
 
 // family is a key without the number behind it.
 func family(key string) string {

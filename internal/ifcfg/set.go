@@ -216,12 +216,28 @@ func (s *Set) members() {
 			case !validName(m.Name):
 				b.wrong(m.Pos, "%q is no name for an interface", m.Name)
 			case i < 0:
-				s.Slaves = append(s.Slaves, &Slave{Bond: b.Name, Device: m.Name, OnBoot: true, at: m.Pos, bondAt: m.Pos})
+				v := &Slave{Bond: b.Name, Device: m.Name, OnBoot: true, at: m.Pos, bondAt: m.Pos}
+				s.ownFile(v)
+				s.Slaves = append(s.Slaves, v)
 			case s.Slaves[i].Bond != b.Name:
 				b.wrong(m.Pos, "%s is a slave of %s, says %s", m.Name, s.Slaves[i].Bond, s.Slaves[i].bondAt)
 			}
 		}
 	}
+}
+
+// ownFile reads the file that a slave named by its bond has of its own.
+func (s *Set) ownFile(v *Slave) {
+	i := slices.IndexFunc(s.others, func(f *File) bool { return f.device() == v.Device })
+	if i < 0 {
+		return
+	}
+	f := s.others[i]
+	s.others = slices.Delete(s.others, i, i+1)
+	f.useless(v.Bond)
+	v.mtu = f.Get("MTU")
+	f.keys(ofSlave)
+	v.remarks = f.remarks
 }
 
 // onlyModule makes bonds that have no file of their own, but slaves and a place

@@ -133,12 +133,16 @@ func (f *File) command(at Pos, c *syntax.CallExpr) {
 	switch {
 	case slices.ContainsFunc(c.Assigns, func(a *syntax.Assign) bool { return a.Name == nil || a.Name.Value == "" }):
 		f.wrong(at, "is no KEY=VALUE")
+	case len(c.Assigns) > 0 && c.Assigns[0].Value == nil && unread(c.Assigns[0].Name.Value):
+		f.note(at, `%s: has no value, since blanks stand around "="`, c.Assigns[0].Name.Value)
 	case len(c.Assigns) > 0 && c.Assigns[0].Value == nil:
 		f.wrong(at, `%s: no blanks may stand around "="`, c.Assigns[0].Name.Value)
 	case len(c.Assigns) > 0:
 		f.wrong(at, `%s: a value with blanks needs quotes: %[1]s="…"`, c.Assigns[len(c.Assigns)-1].Name.Value)
 	case strings.HasPrefix(first, "="):
 		f.wrong(at, `the key before "=" is missing`)
+	case len(c.Args) > 1 && leading(c.Args[1]) == "=" && unread(first):
+		f.note(at, `%s: has no value, since blanks stand around "="`, first)
 	case first != "" && (len(c.Args) > 1 && strings.HasPrefix(leading(c.Args[1]), "=") || strings.HasSuffix(first, "=")):
 		f.wrong(at, `%s: no blanks may stand around "="`, strings.TrimSuffix(first, "="))
 	default:

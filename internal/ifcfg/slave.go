@@ -88,6 +88,19 @@ func (s *Set) mtus() {
 	for _, v := range s.Slaves {
 		if b := s.Bond(v.Bond); v.mtu.Value != "" && (b == nil || b.MTU != atoi(v.mtu.Value)) {
 			v.note(v.mtu.Pos, "MTU: without effect on a slave, which gets that of %s", v.Bond)
+			s.mark(v.mtu.Pos, Noted)
+		} else if v.mtu.Value != "" {
+			s.mark(v.mtu.Pos, Implied)
+		}
+	}
+}
+
+func (s *Set) mark(at Pos, fate Fate) {
+	for _, f := range s.files {
+		for _, l := range f.lines {
+			if l.Pos == at {
+				l.Fate = fate
+			}
 		}
 	}
 }

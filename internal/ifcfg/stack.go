@@ -18,6 +18,7 @@ type Stacked struct {
 	Addrs          []string // with their prefix lengths
 	Gateways       []string
 	DHCP           bool
+	Further        bool // it is there by the commands of another note
 	// Rest are the names of lines that the commands don't follow.
 	Rest []string
 }
@@ -26,9 +27,11 @@ type Stacked struct {
 func (s *Stacked) Commands() string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if s.Below != "" {
+	switch {
+	case s.Further:
+	case s.Below != "":
 		add("ip link add link %s name %s type vlan id %s", s.Below, s.Name, s.VLAN)
-	} else {
+	default:
 		add("%s", strings.Join(append([]string{"ip link add", s.Name, "type bridge"}, s.Options...), " "))
 		for _, p := range s.Ports {
 			add("ip link set %s master %s", p, s.Name)
@@ -37,7 +40,9 @@ func (s *Stacked) Commands() string {
 	for _, a := range s.Addrs {
 		add("ip addr add %s dev %s", a, s.Name)
 	}
-	add("ip link set %s up", s.Name)
+	if !s.Further {
+		add("ip link set %s up", s.Name)
+	}
 	for _, g := range s.Gateways {
 		add("ip route add default via %s dev %s", g, s.Name)
 	}
@@ -52,6 +57,10 @@ func (b *Bond) NoteStacked(at Pos, s *Stacked) {
 	rest := ""
 	if len(s.Rest) > 0 {
 		rest = " (which leaves out " + strings.Join(s.Rest, ", ") + ")"
+	}
+	if s.Commands() == "" {
+		b.note(at, "%s on %s is not made here%s", s.Name, b.Name, rest)
+		return
 	}
 	b.note(at, "%s on %s is not made here; this makes it: `%s`%s", s.Name, b.Name, s.Commands(), rest)
 }

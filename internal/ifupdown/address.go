@@ -23,7 +23,7 @@ func (c *collector) addressing(b *bond, s *stanza, label string) {
 		b.SetDHCP(s.head.Pos)
 	case s.method == "static", s.method == "":
 		if s.method == "static" && len(lines) == 0 {
-			b.Wrong(s.head.Pos, "static without address")
+			b.Warn(s.head.Pos, "static without address: none is set")
 		}
 		for _, a := range s.addresses(b) {
 			a.Label = label

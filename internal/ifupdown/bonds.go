@@ -16,7 +16,7 @@ func Read(path, root string, modules ifcfg.Modules) (*ifcfg.Set, error) {
 	if err := r.file(path, 0); err != nil {
 		return nil, err
 	}
-	c := &collector{modules: modules, bonds: map[string]*bond{}, slaveOf: map[string]string{}, outcomes: map[outcomeKey]outcome{}, lower: map[string]*bond{}}
+	c := &collector{modules: modules, bonds: map[string]*bond{}, slaveOf: map[string]string{}, outcomes: map[outcomeKey]outcome{}, lower: map[string]*bond{}, made: map[string]bool{}}
 	c.sort(r.lines)
 	c.inherit(func(at line, name, why string) {
 		c.wrong = append(c.wrong, ifcfg.Remark{Pos: at.Pos, Text: fmt.Sprintf("inherits %s: %s", name, why)})
@@ -85,6 +85,7 @@ type collector struct {
 	slaveOf  map[string]string // slaves by name, and their bonds
 	module   []ifcfg.Opt       // parameters of modprobe commands
 	outcomes map[outcomeKey]outcome
+	made     map[string]bool  // noted with the commands that make it
 	lower    map[string]*bond // what other interfaces are stacked on
 	wrong    []ifcfg.Remark   // of no bond alone
 	warnings []ifcfg.Remark

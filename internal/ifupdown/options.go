@@ -44,6 +44,10 @@ func (c *collector) ofBond(b *bond, s *stanza, l line) {
 	case isOption:
 		l.Fate = ifcfg.Applied
 		b.own = append(b.own, b.option(l, name)...)
+	case key == "mode":
+		b.Wrong(l.Pos, "mode: is bond-mode meant?") // without it the bond would be another one
+	case option.ByName(strings.ReplaceAll(key, "-", "_")) != nil:
+		b.Warn(l.Pos, fmt.Sprintf("%s: without effect: is bond-%s meant?", key, strings.ReplaceAll(key, "_", "-")))
 	default:
 		if up, after := l.isCommand(); up {
 			c.command(b, s, l, after)

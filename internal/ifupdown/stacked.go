@@ -20,7 +20,10 @@ func (c *collector) ofOther(s *stanza) {
 		c.lower[s.name] = b
 	}
 	if b != nil {
-		b.NoteStacked(s.head.Pos, c.stacked(s))
+		up := c.stacked(s)
+		up.Further = c.made[s.name]
+		c.made[s.name] = true
+		b.NoteStacked(s.head.Pos, up)
 	} else if b = c.mentioned(s); b != nil {
 		b.Note(s.head.Pos, fmt.Sprintf("%s has to do with %s and is not made here", s.name, b.Name))
 	}
