@@ -8,6 +8,7 @@ import (
 
 	"github.com/songgao/water"
 	"github.com/tapbond/tapbond/internal/park"
+	"github.com/tapbond/tapbond/internal/privilege"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +33,7 @@ func ensure(name string, adopt bool) (created bool, err error) {
 	}
 	ifce, err := openWater(name)
 	if err != nil {
-		return false, fmt.Errorf("tap %s: create: %w", name, err)
+		return false, fmt.Errorf("tap %s: create: %w", name, privilege.Explain(err, privilege.NetAdmin))
 	}
 	return true, ifce.Close()
 }

@@ -103,6 +103,11 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 		}
 		return o.tell(cmd.OutOrStdout(), merged, old)
 	}
+	if !o.list {
+		if err := privileged(); err != nil {
+			return err
+		}
+	}
 	dir, err := os.MkdirTemp("", "tapbond-bench-")
 	if err != nil {
 		return err

@@ -48,6 +48,9 @@ func (o *labOptions) build(ctx context.Context, name string) (*lab.Lab, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := privileged(); err != nil {
+		return nil, err
+	}
 	return lab.Build(ctx, lab.Topology{Name: name, Slaves: o.slaves, Wire: true, PeerOffloads: true})
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/cpu"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/privilege"
 )
 
 // ErrNoSeat: Seats slaves use the way already.
@@ -44,7 +46,7 @@ func New(bond int) (*Lane, error) {
 	runtime.SetFinalizer(l, (*Lane).unmap) // who counts has a Seat, and it the Lane
 	if err := l.load(); err != nil {
 		if errors.Is(err, unix.EPERM) {
-			err = fmt.Errorf("load program: %w", unix.EPERM) // the library guesses at reasons
+			err = privilege.Explain(fmt.Errorf("load program: %w", unix.EPERM), privilege.BPF) // the library guesses at reasons
 		}
 		return nil, errors.Join(fmt.Errorf("express lane: %w", err), l.Close())
 	}

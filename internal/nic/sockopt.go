@@ -9,6 +9,8 @@ import (
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/privilege"
 )
 
 // dropAll is the filter every socket is bound with, so that it queues nothing
@@ -21,7 +23,7 @@ var dropAll = []bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K, K: 0}}
 func listen(ifi *net.Interface, protocol int) (*packet.Conn, syscall.RawConn, error) {
 	conn, err := packet.Listen(ifi, packet.Raw, protocol, &packet.Config{Filter: dropAll})
 	if err != nil {
-		return nil, nil, fmt.Errorf("slave %s: packet socket: %w", ifi.Name, cause(err))
+		return nil, nil, fmt.Errorf("slave %s: packet socket: %w", ifi.Name, privilege.Explain(cause(err), privilege.NetRaw))
 	}
 	raw, err := conn.SyscallConn()
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/kernel/tree"
+	"github.com/tapbond/tapbond/internal/privilege"
 )
 
 // Mount is a tree that is mounted.
@@ -102,7 +103,7 @@ const maxData = 1 << 16
 func (m *Mount) mount(t *tree.Tree) error {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("/dev/fuse: %w", err)
+		return fmt.Errorf("/dev/fuse: %w", privilege.Explain(err, privilege.SysAdmin))
 	}
 	files, err := newServer(t)
 	if err != nil {
@@ -112,7 +113,7 @@ func (m *Mount) mount(t *tree.Tree) error {
 	opts := fmt.Sprintf("fd=%d,rootmode=40755,user_id=0,group_id=0,allow_other,default_permissions,max_read=%d", fd, maxData)
 	if err := unix.Mount(source, m.dir, "fuse."+source, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, opts); err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("mount %s: %w", m.dir, err)
+		return fmt.Errorf("mount %s: %w", m.dir, privilege.Explain(err, privilege.SysAdmin))
 	}
 	srv, err := fuse.NewServer(files, fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
 		Name: source, MaxWrite: maxData, DisableXAttrs: true, DisableReadDirPlus: true,

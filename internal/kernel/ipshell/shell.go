@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
@@ -129,6 +130,9 @@ func (s *Shell) refused(err error) int {
 	switch {
 	case errors.As(err, &no):
 		s.complain("%s", no.IPText())
+		if strings.Contains(no.Message, "(needs CAP_") { // the kernel's text alone says nothing
+			s.complain("%s", no.Message)
+		}
 	case errors.Is(err, os.ErrPermission):
 		s.complain("RTNETLINK answers: Operation not permitted")
 	case errors.Is(err, control.ErrNoServer):
