@@ -102,7 +102,7 @@ func same(t *testing.T, name string, want, got []sent) {
 		}
 		// The driver's are late by its ticks, ours by the machine's.
 		w, g := want[i].at-want[0].at, got[i].at-got[0].at
-		if off := g - w; off > 40*time.Millisecond || off < -40*time.Millisecond {
+		if off := (g - w).Abs(); off > allow(40*time.Millisecond) {
 			t.Errorf("%s: frame %d after %v, recorded after %v", name, i, g, w)
 		}
 	}

@@ -226,7 +226,7 @@ func (s *ownSayer) end() { s.run("ip link del mv") }
 func compare(t *testing.T, kernels, owns []phase) {
 	t.Helper()
 	kernel, own := &kernels[len(kernels)-1], &owns[len(owns)-1]
-	late := pick(time.Second, 300*time.Millisecond) // beside other tests, and alone with four guests
+	late := pick(time.Second, 300*time.Millisecond) + hold() // beside other tests, and alone with four guests
 	theirs, ours := kernel.frames(), own.frames()
 	back := strings.HasSuffix(own.name, "back")
 	for what := range theirs {

@@ -55,7 +55,7 @@ func TestLACPStartUp(t *testing.T) {
 				}
 			}
 			for _, gap := range g.gaps(0, up) {
-				if gap < 900*time.Millisecond || gap > time.Second+grace {
+				if gap < 900*time.Millisecond || gap > time.Second+grace() {
 					t.Errorf("LACPDUs %v apart", gap)
 				}
 			}
@@ -91,10 +91,10 @@ func TestLACPHandshake(t *testing.T) {
 				}
 				// Out it takes bond0's carrier, which the kernel takes its time for
 				// where other namespaces come and go.
-				if late := in.Sub(c.At); late > grace {
+				if late := in.Sub(c.At); late > grace() {
 					t.Errorf("port %d: data arrived %v after it was said", i, late)
 				}
-				if late := out.Sub(c.At); late > pick(4*grace, grace) {
+				if late := out.Sub(c.At); late > pick(4*grace(), grace()) {
 					t.Errorf("port %d: data left %v after it was said", i, late)
 				}
 			}
@@ -141,7 +141,7 @@ func TestLACPWrongEcho(t *testing.T) {
 		off := g.soon(0, at, 350*time.Millisecond, "an answer to a wrong "+name, says(0, partner.Collect|partner.Distribute))
 		g.pause(900 * time.Millisecond)
 		fix := g.ports[0].Change(func(s *partner.Script) { s.Wrong = nil })
-		g.silent(0, off.At+traffic.Stamp(grace), fix, "wrong "+name)
+		g.silent(0, off.At+traffic.Stamp(grace()), fix, "wrong "+name)
 		g.carries(0, fix, 350*time.Millisecond)
 		for _, h := range g.ports[0].Heard(at, true) {
 			if h.At < fix && h.At > off.At && h.Actor().State&(partner.Collect|partner.Distribute) != 0 {
@@ -313,7 +313,7 @@ func TestLACPPeriod(t *testing.T) {
 		t.Errorf("%d LACPDUs", len(gaps)+1)
 	}
 	for _, gap := range gaps {
-		if gap < 900*time.Millisecond || gap > time.Second+grace {
+		if gap < 900*time.Millisecond || gap > time.Second+grace() {
 			t.Errorf("LACPDUs %v apart", gap)
 		}
 	}
@@ -400,7 +400,7 @@ func TestLACPLimits(t *testing.T) {
 		t.Errorf("%d Marker Responses", len(markers))
 	}
 	pdus := g.ports[0].Heard(end, true)
-	if len(pdus) == 0 || !pdus[len(pdus)-1].Actor().Has(traffics) || pdus[0].At.Sub(end) > 1100*time.Millisecond+grace {
+	if len(pdus) == 0 || !pdus[len(pdus)-1].Actor().Has(traffics) || pdus[0].At.Sub(end) > 1100*time.Millisecond+grace() {
 		t.Errorf("after the last word: %+v", pdus)
 	}
 	for _, h := range g.ports[1].Heard(at+traffic.Stamp(3*time.Second), true) {
@@ -419,7 +419,7 @@ func TestLACPMarker(t *testing.T) {
 	g.must(g.ports[1].Send(partner.Marker(src, 1, 7, systemP, 0xdeadbeef)))
 	h := g.marker(1, at)
 	want := partner.Marker([6]byte(lab.SlaveMAC(1)), 2, 7, systemP, 0xdeadbeef)
-	if !bytes.Equal(h.Frame, want) || h.At.Sub(at) > 20*time.Millisecond+grace {
+	if !bytes.Equal(h.Frame, want) || h.At.Sub(at) > 20*time.Millisecond+grace() {
 		t.Errorf("answered after %v\n%x, want\n%x", h.At.Sub(at), []byte(h.Frame), []byte(want))
 	}
 	if n := len(g.ports[0].Heard(at, false)); n > 0 {

@@ -211,10 +211,6 @@ func (g *lag) lost(i int, since, until traffic.Stamp) (sent, lost int) {
 	return sent, lost
 }
 
-// grace is for the machine that the tests run on: how much later than it should
-// be something may be seen.
-const grace = 100 * time.Millisecond
-
 // soon waits on port i for a LACPDU that pleases, at the latest so long after
 // since.
 func (g *lag) soon(i int, since traffic.Stamp, within time.Duration, what string, pleases func(partner.Frame) bool) partner.Heard {
@@ -225,7 +221,7 @@ func (g *lag) soon(i int, since traffic.Stamp, within time.Duration, what string
 	if err != nil {
 		g.t.Fatalf("port %d: %v\n%s", i, err, g.story())
 	}
-	if took := h.At.Sub(since); took > within+grace {
+	if took := h.At.Sub(since); took > within+grace() {
 		g.t.Errorf("port %d: %s after %v, want %v%s", i, what, took, within, g.heard(i, since))
 	}
 	return h
@@ -302,7 +298,7 @@ func (g *lag) flows(i int, since traffic.Stamp, within time.Duration) (out, in t
 		now := traffic.Now()
 		o, a := g.ports[i].Data(since, now), g.arrived(i, since, now)
 		if len(o) > 0 && len(a) > 0 {
-			if took := max(o[0], a[0]).Sub(since); took > within+grace {
+			if took := max(o[0], a[0]).Sub(since); took > within+grace() {
 				g.t.Errorf("port %d: data after %v, want %v", i, took, within)
 			}
 			return o[0], a[0]
@@ -337,12 +333,12 @@ func (g *lag) port(i int) *bond.ADPort {
 // whys waits until slave i gives a reason.
 func (g *lag) whys(i int, why string, within time.Duration) {
 	g.t.Helper()
-	for deadline := time.Now().Add(within + grace); ; g.pause(askAgain) {
+	for start := time.Now(); ; g.pause(askAgain) {
 		p := g.port(i)
 		if string(p.Why) == why {
 			return
 		}
-		if time.Now().After(deadline) {
+		if time.Since(start) > within+grace() {
 			g.t.Errorf("slave %d says %s (%s), want %s", i, p.Why, p.Reason, why)
 			return
 		}

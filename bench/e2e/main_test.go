@@ -43,6 +43,7 @@ func build(m *testing.M) int {
 		os.Setenv("GORACE", "atexit_sleep_ms=0") // else each command would take a second more
 		args = append(args, "-race")
 	}
+	go thisMachine.watch()
 	if err := turns(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
