@@ -154,3 +154,17 @@ func (k *keeper) tell(err error) {
 	}
 	k.failed = err != nil
 }
+
+// KeepAgain saves everything that is kept: it may have been removed.
+func (e *Engine) KeepAgain() error {
+	if e.loading.TryLock() { // else the module is about to be saved anyway
+		e.mu.Lock()
+		m := e.moduleLocked()
+		e.mu.Unlock()
+		if m != nil {
+			e.keep.module(m.record(Steady))
+		}
+		e.loading.Unlock()
+	}
+	return e.keep.flush()
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tapbond/tapbond/bench/lab"
 )
@@ -145,4 +146,45 @@ func TestTheHostChangedWhileNobodyRan(t *testing.T) {
 	if l := s.looks("eth1"); !strings.Contains(l, ",UP") || s.filtered("eth1") {
 		t.Errorf("in use again: %s", l)
 	}
+}
+
+// The run folder is removed under the daemon: it is there again, and the next process
+// knows of the bond.
+func TestRunFolderRemoved(t *testing.T) {
+	waits(t)
+	s := serve(t, lab.Topology{Slaves: 2})
+	s.bond("mode active-backup miimon 100")
+	s.must(os.RemoveAll(s.client.Dir()))
+	s.said("made again")
+	if out, err := s.tapbond("show"); err != nil || !strings.Contains(out, "bond0") {
+		t.Errorf("show: %v %s", err, out)
+	}
+	if out, err := s.tapbond("daemon"); err == nil {
+		t.Errorf("a second daemon: %s", out)
+	}
+	s.must(os.Remove(s.client.Dir() + "/control.sock"))
+	for deadline := time.Now().Add(10 * time.Second); s.client.Ping(t.Context()) != nil; pause(t, askAgain) {
+		if time.Now().After(deadline) {
+			t.Fatal("the socket is not there again")
+		}
+	}
+	s.kill()
+	// Somebody else's folder in its place is not used.
+	aside := s.client.Dir() + ".aside"
+	s.must(os.Rename(s.client.Dir(), aside))
+	s.must(os.Mkdir(s.client.Dir(), 0o755))
+	s.must(os.Chown(s.client.Dir(), 65534, 65534))
+	for _, c := range []string{"daemon", "show", "cleanup"} {
+		if out, err := s.tapbond(c); err == nil || !strings.Contains(out, "belongs to user 65534") {
+			t.Errorf("%s in another user's folder: %v %s", c, err, out)
+		}
+	}
+	s.must(os.Remove(s.client.Dir()))
+	s.must(os.Rename(aside, s.client.Dir()))
+	s.daemon()
+	if st := s.state(); len(st.Slaves) != 2 || st.Active == "" {
+		t.Errorf("%+v", st)
+	}
+	s.down()
+	s.clean()
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/rundir"
 )
 
 // ErrNoServer says that nothing serves the network namespace.
@@ -55,6 +56,9 @@ func NewClient() (*Client, error) {
 
 // dial connects to the server, unless it is stopped.
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+	if err := rundir.Check(c.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err // whoever serves there is none of root's
+	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", filepath.Join(c.dir, socketName))
 	if errors.Is(err, syscall.EAGAIN) { // its queue is full: it accepts no more

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/lockfile"
+	"github.com/tapbond/tapbond/internal/rundir"
 )
 
 // A server that has nothing to serve hands over to whoever wants its place, and
@@ -44,10 +45,13 @@ func waitLock(dir string) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endingTime)
 	defer cancel()
 	for {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := rundir.Make(dir); err != nil {
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
 			return nil, err
 		}
-		lock, err := lockfile.Take(filepath.Join(dir, "lock"))
+		lock, err := lockfile.Take(filepath.Join(dir, lockName))
 		if errors.Is(err, os.ErrNotExist) { // one that ended has just removed dir
 			continue
 		}

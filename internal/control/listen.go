@@ -2,7 +2,6 @@ package control
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"os/user"
@@ -22,8 +21,9 @@ const (
 // Listener is the control socket of the namespace it was opened in.
 type Listener struct {
 	*places
-	dir   string
-	locks *locks
+	socket *socket
+	dir    string
+	locks  *locks
 }
 
 // Listen opens the control socket of the caller's network namespace, root's and
@@ -38,27 +38,12 @@ func Listen(group string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := listenAt(filepath.Join(dir, socketName), group)
+	s, err := openSocket(filepath.Join(dir, socketName), group)
 	if err != nil {
 		held.Close()
 		return nil, err
 	}
-	return &Listener{places: newPlaces(peers{l}), dir: dir, locks: held}, nil
-}
-
-func listenAt(path, group string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := grant(path, group); err != nil {
-		l.Close()
-		return nil, err
-	}
-	return l, nil
+	return &Listener{places: newPlaces(peers{s}), socket: s, dir: dir, locks: held}, nil
 }
 
 // grant sets who may connect.

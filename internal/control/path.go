@@ -35,3 +35,6 @@ func Dir() (string, error) {
 
 // socketName is the control socket in a namespace's directory.
 const socketName = "control.sock"
+
+// lockName is the lock there of who serves the namespace.
+const lockName = "lock"

@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"os"
+	"path/filepath"
 	"sync"
+
+	"github.com/tapbond/tapbond/internal/rundir"
 )
 
 // logName is the log of a daemon that a command started, beside its socket.
@@ -33,7 +36,13 @@ func openBounded(path string, limit int64) (*LogFile, error) {
 }
 
 func (l *LogFile) open() (err error) {
-	if l.file, err = os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+	const flags = os.O_CREATE | os.O_APPEND | os.O_WRONLY
+	if filepath.Base(l.path) == logName {
+		l.file, err = rundir.Open(l.path, flags) // in the run folder
+	} else {
+		l.file, err = os.OpenFile(l.path, flags, 0o600)
+	}
+	if err != nil {
 		return err
 	}
 	info, err := l.file.Stat()
@@ -48,6 +57,14 @@ func (l *LogFile) open() (err error) {
 func (l *LogFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, err := os.Lstat(l.path); err != nil { // removed: the next lines go to a new one
+		before := l.file
+		if l.open() == nil {
+			before.Close()
+		} else {
+			l.file = before
+		}
+	}
 	if l.size+int64(len(p)) > l.limit {
 		l.file.Close()
 		_ = os.Rename(l.path, l.path+".1")

@@ -160,6 +160,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	idle := time.Now()
+	var mended mending
 	for {
 		select {
 		case <-ctx.Done():
@@ -176,6 +177,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			return fmt.Errorf("serving ended: %w", err)
 		case <-look.C:
 		}
+		mended.look(listener, engine, o.Log)
 		if ns.abandoned(o.Transient, 0) {
 			o.Log.Warn("the network namespace was deleted, nobody else is in it")
 			forget = true
@@ -188,6 +190,24 @@ func Run(ctx context.Context, o Options) (err error) {
 			return nil
 		}
 	}
+}
+
+// mending makes the run folder and what is in it again if somebody removed it.
+type mending struct{ failed bool }
+
+func (m *mending) look(l *control.Listener, engine *bond.Engine, log *slog.Logger) {
+	removed, err := l.Mend()
+	if !removed {
+		return
+	}
+	err = errors.Join(err, engine.KeepAgain())
+	switch {
+	case err == nil:
+		log.Warn("the run folder, or something in it, was removed; made again", "folder", l.Dir())
+	case !m.failed:
+		log.Error("the run folder, or something in it, was removed, and can't be made again for now: "+err.Error(), "folder", l.Dir())
+	}
+	m.failed = err != nil
 }
 
 // handOver returns what retires an engine that is idle and then closes done.

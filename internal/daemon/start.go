@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/rundir"
 	"github.com/tapbond/tapbond/internal/statefile"
 )
 
@@ -112,7 +113,7 @@ func startSession(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := rundir.Make(dir); err != nil {
 		return err
 	}
 	r, w, err := os.Pipe()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/ifcfg"
+	"github.com/tapbond/tapbond/internal/rundir"
 )
 
 // runDir is the namespace's own folder: /run is shared with others.
@@ -119,7 +120,7 @@ func startDHCP(ctx context.Context, s ifcfg.Step) (Undo, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(runDir(), 0o755); err != nil {
+	if err := rundir.Make(runDir()); err != nil {
 		return nil, err
 	}
 	note := fmt.Sprintf("%d %s\n", l.Attrs().Index, s.Command[0])

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapbond/tapbond/internal/control"
 	"github.com/tapbond/tapbond/internal/lockfile"
+	"github.com/tapbond/tapbond/internal/rundir"
 )
 
 // Two that bring bonds up or down at the same time would each plan by what the
@@ -66,7 +67,7 @@ func turnFile() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return dir + ".ifup", os.MkdirAll(filepath.Dir(dir), 0o755)
+	return dir + ".ifup", rundir.Make(filepath.Dir(dir))
 }
 
 // note writes into the lock whose it is.

@@ -18,7 +18,7 @@ var ErrHeld = errors.New("held by another process")
 // still be what has the name. A killed process's is nobody's.
 func Take(path string) (*os.File, error) {
 	for {
-		lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +34,7 @@ func Take(path string) (*os.File, error) {
 			lock.Close()
 			return nil, err
 		}
-		if named, err := os.Stat(path); err == nil && os.SameFile(locked, named) {
+		if named, err := os.Lstat(path); err == nil && os.SameFile(locked, named) {
 			return lock, nil
 		}
 		lock.Close()

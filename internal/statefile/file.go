@@ -11,11 +11,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/tapbond/tapbond/bond"
+	"github.com/tapbond/tapbond/internal/rundir"
 )
 
 // version of the format that is written. Files of one version before and after it
@@ -82,7 +84,7 @@ func (s *Store) Save(records []bond.Record) error {
 		return s.remove()
 	}
 	data, err := encode(format, records)
-	if err != nil || bytes.Equal(data, s.last) {
+	if err != nil || bytes.Equal(data, s.last) && s.there() {
 		return err
 	}
 	s.last = nil // if this fails, the next one writes whatever it is asked to
@@ -109,7 +111,12 @@ func (s *Store) remove() error {
 // one, whatever kills us in between.
 func replace(path string, data []byte) error {
 	tmp := path + ".new"
-	err := os.WriteFile(tmp, data, 0o600)
+	err := write(tmp, data)
+	if errors.Is(err, os.ErrNotExist) { // the folder was removed
+		if err = rundir.Make(filepath.Dir(path)); err == nil {
+			err = write(tmp, data)
+		}
+	}
 	if err == nil {
 		err = os.Rename(tmp, path)
 	}
@@ -117,6 +124,29 @@ func replace(path string, data []byte) error {
 		_ = os.Remove(tmp) // a full disk has no room for half a file
 	}
 	return err
+}
+
+// write writes a new file in place of one that is left.
+func write(path string, data []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := rundir.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// there reports whether the copies are still there.
+func (s *Store) there() bool {
+	for _, n := range names {
+		if _, err := os.Lstat(filepath.Join(s.dir, n)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Load returns the records that were saved last. The error tells of a copy
@@ -181,14 +211,19 @@ func (s *Store) GiveUp() error {
 }
 
 func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	f, err := rundir.Open(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if info.Size() > maxSize {
 		return nil, fmt.Errorf("%d bytes are too many", info.Size())
 	}
-	return os.ReadFile(path)
+	return io.ReadAll(f)
 }
 
 // setAside renames a broken file so that nothing overwrites it.
