@@ -113,13 +113,13 @@ func noneOf(all int, none, only string) string {
 
 // link judges one slave's link; missing is the word for one that is not up.
 func (j *judgement) link(s *SlaveState, missing Word) {
-	switch s.MIIStatus {
-	case "UP":
-	case "GOING_BACK":
+	switch {
+	case s.MIIStatus == "UP":
+	case s.MIIStatus == "GOING_BACK" && j.st.Probes == nil: // probes have no delays
 		if missing == WordDegraded {
 			missing = WordWaiting
 		}
-		j.add(missing, s.Name, s.Name+" comes back: "+s.Why, "wait for updelay or flap_hold; or the slave's probes to be answered")
+		j.add(missing, s.Name, s.Name+" comes back: "+s.Why, "wait for updelay, or flap_hold")
 	default:
 		advice := "look at the cable and the switch's port; ip link set " + s.Name + " up"
 		if s.Carrier {

@@ -73,7 +73,7 @@ func checkLine(all []bond.State) (line string, status int) {
 		part := all[i].Name + " " + v.String()
 		if len(v.Causes) > 0 && v.Causes[0].Text != v.Summary {
 			cause := &v.Causes[0]
-			part += " (" + strings.TrimPrefix(cause.Slave+": ", ": ") + cause.Text + ")"
+			part += " (" + cause.Text + ")"
 		}
 		parts = append(parts, part)
 	}

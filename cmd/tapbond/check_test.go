@@ -14,7 +14,7 @@ func judged(name string, word bond.Word, summary string, causes ...bond.Cause) b
 
 func TestCheckLine(t *testing.T) {
 	healthy := judged("bond0", bond.WordHealthy, "2 of 2 slaves up")
-	degraded := judged("bond1", bond.WordDegraded, "1 of 2 slaves up", bond.Cause{Word: bond.WordDegraded, Slave: "eth1", Text: "no carrier"})
+	degraded := judged("bond1", bond.WordDegraded, "1 of 2 slaves up", bond.Cause{Word: bond.WordDegraded, Slave: "eth1", Text: "eth1 is down: no carrier"})
 	down := judged("bond2", bond.WordDown, "administratively down")
 	for _, c := range []struct {
 		all    []bond.State
@@ -22,9 +22,9 @@ func TestCheckLine(t *testing.T) {
 		status int
 	}{
 		{[]bond.State{healthy}, "OK: bond0 healthy: 2 of 2 slaves up", 0},
-		{[]bond.State{degraded}, "DEGRADED: bond1 DEGRADED: 1 of 2 slaves up (eth1: no carrier)", 1},
+		{[]bond.State{degraded}, "DEGRADED: bond1 DEGRADED: 1 of 2 slaves up (eth1 is down: no carrier)", 1},
 		{[]bond.State{down}, "FAILED: bond2 DOWN: administratively down", 2},
-		{[]bond.State{healthy, degraded, down}, "FAILED: bond2 DOWN: administratively down; bond1 DEGRADED: 1 of 2 slaves up (eth1: no carrier); bond0 healthy: 2 of 2 slaves up", 2},
+		{[]bond.State{healthy, degraded, down}, "FAILED: bond2 DOWN: administratively down; bond1 DEGRADED: 1 of 2 slaves up (eth1 is down: no carrier); bond0 healthy: 2 of 2 slaves up", 2},
 	} {
 		if line, status := checkLine(c.all); line != c.line || status != c.status {
 			t.Errorf("%d %q, want %d %q", status, line, c.status, c.line)
