@@ -85,6 +85,12 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// nowhere: the machine has no interface files in the usual place.
+func (s *scripts) nowhere() bool {
+	_, err := os.Stat(s.from)
+	return !s.asked && errors.Is(err, fs.ErrNotExist)
+}
+
 func (s *scripts) rules() ifcfg.Rules { return ifcfg.Rules{MissingNIC: s.missing, Strict: s.strict} }
 
 // outlook is what the files ask for and what there is.
@@ -141,6 +147,8 @@ func (s *scripts) run(cmd *cobra.Command, what, nothing string, plan func(*ifcfg
 	p, err := plan(o.set, o.world)
 	var wrong ifcfg.Mistakes
 	switch {
+	case err != nil && s.nowhere():
+		return fmt.Errorf("%s: there is no %s; name the files: tapbond %s --from %s", what, s.from, what, debianFile)
 	case errors.As(err, &wrong), err == nil && o.wrong != nil:
 		if o.wrong != nil {
 			wrong = append(wrong, *o.wrong)

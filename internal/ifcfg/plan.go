@@ -88,7 +88,7 @@ func (s *Set) UpAll(w *World, r Rules) (*Plan, error) {
 		}
 	}
 	if !some && len(p.mistakes) == 0 {
-		p.wrong(Pos{File: s.Dir}, "makes no bond (%s)", s.makes)
+		p.wrong(Pos{File: s.Dir}, "nothing here asks for a bond; %s would", s.makes)
 	}
 	return p.result()
 }

@@ -50,7 +50,7 @@ func Read(fsys fs.FS, dir string, global []byte, modules Modules) (*Set, error) 
 	}
 	s := &Set{
 		Dir: dir, modules: modules, global: parseFile(path.Join(path.Dir(dir), "network"), "network", global),
-		notAtBoot: "ONBOOT=no", makes: "TYPE=Bond, BONDING_OPTS, or MASTER in a slave's file",
+		notAtBoot: "ONBOOT=no", makes: "TYPE=Bond or BONDING_OPTS in ifcfg-bond0, or MASTER=bond0 and SLAVE=yes in ifcfg-eth0",
 	}
 	s.files = files
 	byUUID(files)

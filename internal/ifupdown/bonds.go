@@ -33,7 +33,7 @@ func Read(path, root string, modules ifcfg.Modules) (*ifcfg.Set, error) {
 		}
 	}
 	c.slaves = slices.DeleteFunc(c.slaves, func(v *ifcfg.Slave) bool { return c.bonds[v.Bond].unknown })
-	set := ifcfg.NewSet(path, "there is no auto line for it", "bond-slaves, bond-master or any other bond-OPTION", bonds, c.slaves)
+	set := ifcfg.NewSet(path, "there is no auto line for it", "a line bond-slaves, bond-master or bond-OPTION", bonds, c.slaves)
 	for _, w := range append(r.wrong, c.wrong...) {
 		set.Wrong(w.Pos, w.Text)
 	}
