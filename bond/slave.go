@@ -50,7 +50,8 @@ type slave struct {
 	relayed  traffic       // host's frames that the control goroutine has sent
 	rxDone   chan struct{} // closed when rx has ended
 
-	slow *slowInbox // Slow Protocols frames that it received
+	slow    *slowInbox // Slow Protocols frames that it received
+	lacpdus counter    // that the control socket received: the link is in use
 
 	// The port's part in LACP.
 	number       uint16 // the port's
@@ -101,7 +102,7 @@ func (s *slave) hwAddr() [6]byte {
 // busyFrames is a number that grows whenever the slave carries a frame; the
 // carrier poller reads it to tell busy slaves from idle ones.
 func (s *slave) busyFrames() uint64 {
-	n := s.rx.seen.value()
+	n := s.rx.seen.value() + s.lacpdus.value()
 	if s.seat != nil {
 		n += s.seat.Frames()
 	}

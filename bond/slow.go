@@ -168,10 +168,9 @@ func (p *pace) over(now time.Time, n int) bool {
 // runSlow is the life of a slave's control socket as a receiver. Markers aren't
 // taken here: they come in the order of the data, with the receive worker.
 func (b *Bond) runSlow(s *slave) {
-	cuts := make([]nic.Cut, 32)
+	cuts := make([]nic.Cut, slowDrain)
 	var p pace
 	var warned time.Time
-	read := 0 // since the last pause
 	for {
 		n, err := s.control.ReceiveCuts(cuts)
 		if err != nil {
@@ -186,12 +185,12 @@ func (b *Bond) runSlow(s *slave) {
 			}
 		}
 		s.slow.flush()
+		s.lacpdus.add(uint64(n))
 		now := b.now()
-		read += n
-		if !p.over(now, n) || n == len(cuts) && read < slowDrain {
+		if !p.over(now, n) {
 			continue
 		}
-		if read = 0; now.Sub(warned) >= floodSilence {
+		if now.Sub(warned) >= floodSilence {
 			warned = now
 			b.box.post(func() { b.floodEvent(s) })
 		}

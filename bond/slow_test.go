@@ -88,7 +88,11 @@ func TestSlowFlood(t *testing.T) {
 	} {
 		back(t, "lacp_rate fast", "lacp_rate fast", two, func(a, b *rig) {
 			up(a, b)
+			busy := a.b.slaveByName("eth1").busyFrames()
 			pass(2 * time.Second)
+			if n := a.b.slaveByName("eth1").busyFrames() - busy; n < 1 || n > 4 {
+				t.Errorf("%d frames on an idle link in 2 s: the carrier poller goes by them", n)
+			}
 			a.sys.mu.Lock()
 			control := a.sys.control[a.sys.indexLocked("eth1")]
 			a.sys.mu.Unlock()

@@ -6,11 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cutter takes the beginnings of many frames with one call.
+// cutter takes the beginnings of many frames with few calls.
 type cutter struct {
 	r       reader
-	want    int // messages of the next recvmmsg
-	got     int // and of the last
+	into    []Cut
+	got     int        // of the last call
+	later   unix.Errno // an error that the next wait shall see
 	hdrs    [batchSize]unix.Mmsghdr
 	iov     [batchSize]unix.Iovec
 	from    [batchSize]unix.RawSockaddrLinklayer
@@ -30,15 +31,45 @@ func newCutter(c *afControl) *cutter {
 	return in
 }
 
+// take is one recvmmsg into the cuts that are still empty.
 func (in *cutter) take(fd uintptr) unix.Errno {
-	for i := range in.want {
+	if errno := in.later; errno != 0 {
+		in.later = 0
+		return errno
+	}
+	want := min(len(in.into), batchSize)
+	for i := range want {
 		h := &in.hdrs[i].Hdr
 		h.Namelen = unix.SizeofSockaddrLinklayer
 		h.SetControllen(auxLen)
+		in.iov[i].Base = &in.into[i].Data[0]
+		in.iov[i].SetLen(CutLen)
 	}
-	n, errno := recvmmsg(fd, in.hdrs[:in.want])
+	n, errno := recvmmsg(fd, in.hdrs[:want])
+	for i := range want {
+		in.iov[i].Base = nil
+	}
 	in.got = n
 	return errno
+}
+
+// keep describes the frames of the last call, but for those that this host sent,
+// and returns how many they are.
+func (in *cutter) keep() int {
+	n := 0
+	for i := range in.got {
+		if in.from[i].Pkttype == unix.PACKET_OUTGOING {
+			continue
+		}
+		if n != i {
+			in.into[n].Data = in.into[i].Data
+		}
+		got := Received{N: min(int(in.hdrs[i].Len), CutLen), Type: in.from[i].Pkttype}
+		got.TPID, got.TCI, got.Tagged = vlanTag(auxdata(in.control[i][:in.hdrs[i].Hdr.Controllen]))
+		in.into[n].Received = got
+		n++
+	}
+	return n
 }
 
 // ReceiveCuts implements ControlPort.
@@ -47,36 +78,24 @@ func (c *afControl) ReceiveCuts(cuts []Cut) (int, error) {
 		c.in = newCutter(c)
 	}
 	in := c.in
-	in.want = min(len(cuts), batchSize)
-	for i := range in.want {
-		in.iov[i].Base = &cuts[i].Data[0]
-		in.iov[i].SetLen(CutLen)
-	}
-	defer func() {
-		for i := range in.want {
-			in.iov[i].Base = nil
-		}
-	}()
-	for {
-		in.got = 0
-		if err := in.r.wait(); err != nil {
-			return 0, err
-		}
-		n := 0
-		for i := range in.got {
-			if in.from[i].Pkttype == unix.PACKET_OUTGOING {
-				continue
+	defer func() { in.into = nil }()
+	for total := 0; ; {
+		in.into, in.got = cuts[total:], 0
+		full := min(len(in.into), batchSize)
+		if total == 0 {
+			if err := in.r.wait(); err != nil {
+				return 0, err
 			}
-			if n != i {
-				cuts[n].Data = cuts[i].Data
+		} else if c.rx.Control(func(fd uintptr) {
+			if errno := in.take(fd); errno != 0 && errno != unix.EAGAIN {
+				in.later = errno
 			}
-			got := Received{N: min(int(in.hdrs[i].Len), CutLen), Type: in.from[i].Pkttype}
-			got.TPID, got.TCI, got.Tagged = vlanTag(auxdata(in.control[i][:in.hdrs[i].Hdr.Controllen]))
-			cuts[n].Received = got
-			n++
+		}) != nil {
+			return total, nil // closed, as the next call finds
 		}
-		if n > 0 {
-			return n, nil
+		total += in.keep()
+		if total > 0 && (in.got < full || total == len(cuts)) {
+			return total, nil
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestReceiveCuts(t *testing.T) {
 		want := []nic.Received{
 			{N: 60}, {N: 67, Tagged: true, TPID: 0x8100, TCI: 0xe000}, {N: 68, Tagged: true, TPID: 0x88a8, TCI: 7}, {N: nic.CutLen},
 		}
-		cuts := make([]nic.Cut, 2)
+		cuts := make([]nic.Cut, 3)
 		for got := 0; got < len(want); {
 			n, err := control.ReceiveCuts(cuts)
 			must(t, err)
@@ -91,4 +91,37 @@ func pushTag(t *testing.T, tpid, tci uint16) int {
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
 	return p.FD()
+}
+
+// A flood that waits is taken with one call, in order, as far as there is room.
+func TestReceiveManyCuts(t *testing.T) {
+	withBed(t, func(d *bed) {
+		ifi, err := net.InterfaceByName("va")
+		must(t, err)
+		control, err := nic.OpenControl(ifi, nic.Filter{EtherTypes: []uint16{0x88b5}})
+		must(t, err)
+		defer control.Close()
+		wire := d.socket(d.b, 0)
+		const all = 150
+		for i := range all {
+			f := frame(60)
+			f[20] = byte(i)
+			_, err := unix.Write(wire, f)
+			must(t, err)
+		}
+		cuts := make([]nic.Cut, 100)
+		for i, next := 0, 0; next < all; i++ {
+			n, err := control.ReceiveCuts(cuts)
+			must(t, err)
+			if want := min(all-next, len(cuts)); n != want {
+				t.Errorf("call %d took %d frames, want %d", i, n, want)
+			}
+			for k := range cuts[:n] {
+				if got := int(cuts[k].Data[20]); got != next {
+					t.Fatalf("frame %d came as %d", got, next)
+				}
+				next++
+			}
+		}
+	})
 }
