@@ -32,6 +32,8 @@ func (e *enslaving) relate(index int) error {
 		e.sit.Claimed = e.sit.Claimed || d.Kind != "bond"
 	}
 	e.devices = m
+	owner := e.b.engine.owner(index)
+	e.sit.OwnBond = owner != nil && owner != e.b && owner.index == index
 	e.sit.Loop = m.Loop(relations.Local(index), relations.Local(e.b.index))
 	return nil
 }

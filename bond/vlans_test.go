@@ -163,3 +163,19 @@ func TestLoops(t *testing.T) {
 		}
 	})
 }
+
+// A bond of ours is no slave, and what to do instead is said.
+func TestBondOverBond(t *testing.T) {
+	run(t, "mode active-backup", []string{"eth0"}, func(r *rig) {
+		b1, err := r.e.Create(r.t.Context(), Config{Name: "bond1"})
+		r.must(err)
+		err = r.b.Enslave(r.t.Context(), "bond1")
+		if !errors.Is(err, unix.EBUSY) || !strings.Contains(err.Error(), "bond1): Device is a bond of this host") {
+			t.Error(err)
+		}
+		if l := r.link(b1.Index()); l.Up || r.b.engine.owner(b1.Index()) != b1 {
+			t.Errorf("bond1 was touched: %+v", l)
+		}
+		r.must(b1.Close(r.t.Context()))
+	})
+}

@@ -43,6 +43,8 @@ type Situation struct {
 	InUse func(index int) bool
 	// Claimed: another device receives the interface's frames (a macvlan on it).
 	Claimed bool
+	// OwnBond: the interface is the TAP of another bond of ours.
+	OwnBond bool
 	// Loop: the interface is stacked on the bond, at some depth.
 	Loop bool
 }
@@ -58,6 +60,8 @@ func EnslaveChecks(i Info, sit Situation) error {
 		return no(unix.EPERM, "Device type (master device) cannot be enslaved")
 	case i.Index == sit.BondIndex:
 		return no(unix.EPERM, "Cannot enslave bond to itself.")
+	case sit.OwnBond:
+		return no(unix.EBUSY, "Device is a bond of this host; enslave its NICs instead (802.3ad keeps a LAG in reserve, see ad_select)")
 	case i.MasterIndex != 0, i.Slave, sit.InUse(i.Index), sit.Claimed:
 		return no(unix.EBUSY, "Device is in use and cannot be enslaved")
 	case i.Up:

@@ -22,7 +22,8 @@ func TestEnslaveChecks(t *testing.T) {
 	free := link.Situation{Bond: "bond0", BondIndex: 9, InUse: func(int) bool { return false }}
 	used := free
 	used.InUse = func(int) bool { return true }
-	stacked, loop := free, free
+	stacked, loop, ownBond := free, free, used
+	ownBond.OwnBond = true
 	stacked.Claimed, loop.Loop = true, true
 	tests := []struct {
 		name  string
@@ -37,6 +38,7 @@ func TestEnslaveChecks(t *testing.T) {
 		{"a bridge's port", with(func(i *link.Info) { i.MasterIndex = 3 }), free, unix.EBUSY, "Device is in use and cannot be enslaved"},
 		{"slave of ours", with(func(i *link.Info) { i.Up = true }), used, unix.EBUSY, "Device is in use and cannot be enslaved"},
 		{"under a macvlan", nic, stacked, unix.EBUSY, "Device is in use and cannot be enslaved"},
+		{"a bond of ours", nic, ownBond, unix.EBUSY, "Device is a bond of this host; enslave its NICs instead (802.3ad keeps a LAG in reserve, see ad_select)"},
 		{"up", with(func(i *link.Info) { i.Up = true }), free, unix.EPERM, "Device can not be enslaved while up"},
 		{"lo, up", with(func(i *link.Info) { i.Up, i.Type = true, unix.ARPHRD_LOOPBACK }), free, unix.EPERM, "Device can not be enslaved while up"},
 		{"on the bond", nic, loop, unix.EBUSY, "Device is stacked on the bond and would receive its own frames"},
