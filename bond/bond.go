@@ -37,6 +37,7 @@ type Bond struct {
 	probed  atomic.Pointer[monitor.ProbeConfig] // for who reads the control sockets
 	tx      []*txWorker
 	tapSync *tapSync
+	rulesAt time.Time // when lookForRules was last at work; whoever holds admin owns it
 	jobs    *jobs
 	look    chan struct{}                // capacity 1: look at the TAP again
 	tidy    chan struct{}                // capacity 1: housekeeping is due

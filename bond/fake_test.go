@@ -40,6 +40,7 @@ type fakeSystem struct {
 	clients  map[string][]unmanage.Client
 	alt      map[string]string // alternative names of links
 	restored []link.Moved      // NICs in other namespaces
+	rules    map[int][]string  // others' on the ingress hooks
 	fail     map[string]error  // "op index": what the call answers
 	before   func()            // called, locked, before anything is changed
 	calls    []string
@@ -282,6 +283,12 @@ func (f *fakeSystem) Shield(index int, seat Seat) (Shield, error) {
 		f.shields[index] = true
 	}
 	return &fakeShield{sys: f, index: index}, err
+}
+
+func (f *fakeSystem) BypassedRules(index int, _ string, _ bool) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.rules[index], nil
 }
 
 func (f *fakeSystem) Driven(index int) error {

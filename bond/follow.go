@@ -60,6 +60,7 @@ func (b *Bond) housekeeping() {
 			b.keepSpeed(s)
 		}
 		b.mirrorFilter(slaves)
+		b.lookForRules(slaves)
 		b.keepLane()
 		b.findPaths() // routes change without an event of ours
 		b.unlock()

@@ -54,6 +54,7 @@ func judge(st *State, now time.Time) Verdict {
 		j.redundancy()
 		j.away()
 		j.claimed()
+		j.bypassed()
 	}
 	return j.verdict()
 }
@@ -231,6 +232,16 @@ func (j *judgement) claimed() {
 	for i := range j.st.Slaves {
 		if s := &j.st.Slaves[i]; s.Claimed != "" {
 			j.add(WordDegraded, s.Name, s.Name+" is used by "+s.Claimed+", too", "take it out there: ip link set "+s.Name+" nomaster, or ip link del a device that sits on it")
+		}
+	}
+}
+
+// bypassed judges firewall rules on slaves, which filter nothing for the bond.
+func (j *judgement) bypassed() {
+	for i := range j.st.Slaves {
+		if s := &j.st.Slaves[i]; len(s.Bypassed) > 0 {
+			j.add(WordDegraded, s.Name, s.Name+" has rules that the bond's frames bypass: "+strings.Join(s.Bypassed, ", "),
+				"put them on "+j.st.Name+", whose hooks see every frame, and remove them from "+s.Name)
 		}
 	}
 }

@@ -73,6 +73,8 @@ func TestVerdicts(t *testing.T) {
 			"EMPTY: no slaves: the NICs are gone", "empty,degraded eth1", 2},
 		{"one in a bridge", "active-backup", func(st *State) { st.Slaves[1].Claimed = "br0 (bridge)" },
 			"DEGRADED: eth1 is used by br0 (bridge), too", "degraded eth1", 1},
+		{"rules on one", "active-backup", func(st *State) { st.Slaves[0].Bypassed = []string{"tc ingress filter (flower, pref 10)"} },
+			"DEGRADED: eth0 has rules that the bond's frames bypass: tc ingress filter (flower, pref 10)", "degraded eth0", 1},
 		{"one comes", "active-backup", func(st *State) { st.Slaves[0].set("GOING_BACK", "waits") }, "WAITING: 1 of 2 slaves up", "waiting eth0", 1},
 		{"one goes", "active-backup", func(st *State) { st.Slaves[0].set("GOING_DOWN", "waits") }, "DEGRADED: 1 of 2 slaves up", "degraded eth0", 1},
 		{"both down", "active-backup", func(st *State) { st.Slaves[0].set("DOWN", "x"); st.Slaves[1].set("GOING_BACK", "x") },

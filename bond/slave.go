@@ -27,9 +27,11 @@ type slave struct {
 	addrs    []string   // IP addresses on it, where none belongs
 	addrLook bool       // these are to be read again
 
-	master     int    // the kernel's master of it, as events have it
-	claimed    string // who else uses it
-	configured bool   // it is a slave by configuration; fixed
+	master     int      // the kernel's master of it, as events have it
+	claimed    string   // who else uses it
+	bypassed   []string // firewall rules that its frames go around
+	ruled      bool     // these were looked for; whoever holds the bond's lock owns it
+	configured bool     // it is a slave by configuration; fixed
 
 	permMAC [6]byte // address at enslave time (kernel: perm_hwaddr); fixed
 	mac     [6]byte // address it has, or is about to be given

@@ -92,6 +92,8 @@ type SlaveState struct {
 	Managers []string `json:"managers,omitempty"`
 	// Claimed says who else uses the NIC, such as a bridge that it was put under.
 	Claimed string `json:"claimed,omitempty"`
+	// Bypassed are firewall rules on the NIC that the bond's frames go around.
+	Bypassed []string `json:"bypassed_rules,omitempty"`
 	// SocketDrops are frames the receive socket had no room for.
 	SocketDrops uint64 `json:"socket_drops"`
 }
@@ -149,7 +151,7 @@ func (b *Bond) state() State {
 			Speed:   speed.Mbps, AssumedMbps: s.assume, Duplex: speed.Duplex.String(), Failures: s.failures, Outages: slices.Clone(s.outages),
 			PermMAC: link.MACString(s.permMAC), MAC: link.MACString(s.mac), QueueID: s.queueID, QueueFrames: s.mapped(), Prio: s.prio,
 			Since: s.since, Why: s.why, Traffic: t, SocketDrops: stats.Dropped,
-			Addresses: slices.Clone(s.addrs), Managers: slices.Clone(s.managers), Looped: s.looped, Claimed: s.claimed, VLANFilter: s.vlanFilter(),
+			Addresses: slices.Clone(s.addrs), Managers: slices.Clone(s.managers), Looped: s.looped, Claimed: s.claimed, Bypassed: slices.Clone(s.bypassed), VLANFilter: s.vlanFilter(),
 		})
 	}
 	b.adState(&st, shown)

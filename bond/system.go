@@ -25,6 +25,9 @@ type System interface {
 	// Shield keeps the host's own stack from answering on a slave. With a seat
 	// its program does, and carries the slave's IP.
 	Shield(index int, seat Seat) (Shield, error)
+	// BypassedRules lists firewall rules on a NIC that the bond's frames bypass;
+	// redirected says that the express lane sends by it.
+	BypassedRules(index int, name string, redirected bool) ([]string, error)
 	// Driven returns nic.ErrDriven if another process of ours drives the NIC.
 	Driven(index int) error
 	// Marked reports whether a filter of ours is on a link, this process's or

@@ -94,6 +94,11 @@ func (l *Linux) Shield(index int, seat Seat) (Shield, error) {
 	return nic.Isolate(index)
 }
 
+// BypassedRules implements System.
+func (l *Linux) BypassedRules(index int, name string, redirected bool) ([]string, error) {
+	return nic.BypassedRules(index, name, redirected)
+}
+
 // Driven implements System.
 func (l *Linux) Driven(index int) error { return nic.Driven(index) }
 
