@@ -233,7 +233,7 @@ func (l loaded) Options(string) []modconf.Option {
 // read reads the files, and modprobe's configuration beside them. A line in the
 // latter that can't be understood is a mistake among the others.
 func (s *scripts) read(ctx context.Context, client *control.Client) (set *ifcfg.Set, wrong *ifcfg.Remark, err error) {
-	mod, err := modconf.Read(s.root)
+	mod, err := modconf.ReadOld(s.root)
 	var line *modconf.Error
 	switch {
 	case errors.As(err, &line):

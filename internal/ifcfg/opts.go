@@ -3,6 +3,7 @@ package ifcfg
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,10 +41,22 @@ type QueueID struct {
 // moduleOnly are parameters of the module that are no options of a bond.
 var moduleOnly = []string{"max_bonds", "tx_queues", "debug"}
 
+// commaOption is an option behind a comma, as nmcli takes them.
+var commaOption = regexp.MustCompile(`,([a-z0-9_]+)=`)
+
 // splitOpts takes the value of BONDING_OPTS apart.
 func (r *remarks) splitOpts(s Setting) []Opt {
 	var out []Opt
-	for _, word := range strings.Fields(s.Value) {
+	value := s.Value
+	for _, m := range commaOption.FindAllStringSubmatch(value, -1) {
+		if option.ByName(m[1]) != nil {
+			value = strings.ReplaceAll(value, m[0], " "+m[1]+"=")
+		}
+	}
+	if value != s.Value {
+		r.warn(s.Pos, "%s: options are separated by blanks, not commas; taken as %s", s.Key, value)
+	}
+	for _, word := range strings.Fields(value) {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok || name == "" {
 			r.wrong(s.Pos, "%s: %q is no option=value", s.Key, word)

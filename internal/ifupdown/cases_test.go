@@ -72,7 +72,7 @@ func TestCases(t *testing.T) {
 // outcomeOf is the plan of a folder's files as text.
 func outcomeOf(t *testing.T, root string) string {
 	t.Helper()
-	mod, err := modconf.Read(root)
+	mod, err := modconf.ReadOld(root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,9 @@ const maxCommand = 4096
 
 // script reads a line's commands. Nothing of it is run.
 type script struct {
-	iface   string // what $IFACE stands for
+	vars    map[string]string // IFACE, and those of loops
 	aliases []string
+	steps   int // commands read so far, those of loops each time
 	out     outcome
 }
 
@@ -53,7 +54,7 @@ func commands(text, iface string, aliases []string) outcome {
 		}
 		return outcome{rest: []string{text[:maxCommand/10] + "…"}}
 	}
-	s := &script{iface: iface, aliases: aliases}
+	s := &script{vars: map[string]string{"IFACE": iface}, aliases: aliases}
 	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
 		if about.MatchString(text) {
@@ -77,6 +78,10 @@ func (s *script) cannot(format string, args ...any) {
 }
 
 func (s *script) stmt(st *syntax.Stmt) {
+	if s.steps++; s.steps > maxLines {
+		s.cannot("more than %d commands", maxLines)
+		return
+	}
 	switch c := st.Cmd.(type) {
 	case *syntax.CallExpr:
 		s.call(st, c)
@@ -96,21 +101,76 @@ func (s *script) stmt(st *syntax.Stmt) {
 			s.stmt(in)
 		}
 	case *syntax.TestClause:
+	case *syntax.IfClause:
+		s.condition(st, c)
+	case *syntax.ForClause:
+		s.loop(st, c)
 	default:
 		s.other(st)
 	}
 }
 
-// other is a command that isn't looked into.
-func (s *script) other(st *syntax.Stmt) {
-	var b strings.Builder
-	_ = syntax.NewPrinter(syntax.SingleLine(true)).Print(&b, st)
-	text := strings.TrimSpace(b.String())
-	if about.MatchString(text) {
-		s.cannot("%q is about bonding and can't be read; the bond's options belong into bond- lines", text)
+// condition reads an if without an else: what it does if it does it.
+func (s *script) condition(st *syntax.Stmt, c *syntax.IfClause) {
+	if c.Else != nil {
+		s.other(st)
 		return
 	}
-	s.out.rest = append(s.out.rest, text)
+	for _, in := range append(c.Cond, c.Then...) {
+		s.stmt(in)
+	}
+}
+
+// loop reads a for over words that are known.
+func (s *script) loop(st *syntax.Stmt, c *syntax.ForClause) {
+	iter, ok := c.Loop.(*syntax.WordIter)
+	if !ok || !about.MatchString(shownStmt(st)) {
+		s.other(st)
+		return
+	}
+	var items []string
+	for _, w := range iter.Items {
+		text, known := s.word(w.Parts)
+		if !known || strings.ContainsAny(text, "*?[{") || len(items) == maxPorts {
+			s.other(st)
+			return
+		}
+		items = append(items, text)
+	}
+	for _, item := range items {
+		if s.steps > maxLines {
+			return
+		}
+		s.vars[iter.Name.Value] = item
+		for _, in := range c.Do {
+			s.stmt(in)
+		}
+	}
+	delete(s.vars, iter.Name.Value)
+}
+
+// doers are the commands that can change a bond.
+var doers = regexp.MustCompile(`\b(modprobe|insmod|ifenslave|tee|ip|eval|sh|bash)\b|>\s*"?/sys/`)
+
+// looks are commands that only look.
+var looks = regexp.MustCompile(`^!?\s*(lsmod|grep|test|\[|ls|cat /(proc|sys)/\S+|true)\b[^;&>]*$`)
+
+func shownStmt(st *syntax.Stmt) string {
+	var b strings.Builder
+	_ = syntax.NewPrinter(syntax.SingleLine(true)).Print(&b, st)
+	return strings.TrimSpace(b.String())
+}
+
+// other is a command that isn't looked into.
+func (s *script) other(st *syntax.Stmt) {
+	text := shownStmt(st)
+	switch {
+	case about.MatchString(text) && doers.MatchString(text):
+		s.cannot("%q is about bonding and can't be read; the bond's options belong into bond- lines", text)
+	case looks.MatchString(text) && !doers.MatchString(text):
+	default:
+		s.out.rest = append(s.out.rest, text)
+	}
 }
 
 // call reads a simple command.
@@ -163,10 +223,14 @@ func (s *script) word(parts []syntax.WordPart) (text string, ok bool) {
 			}
 			text += in
 		case *syntax.ParamExp:
-			if p.Param == nil || p.Param.Value != "IFACE" || p.Exp != nil || p.Repl != nil {
+			if p.Param == nil || p.Exp != nil || p.Repl != nil || p.Slice != nil || p.Length || p.Excl {
 				return "", false
 			}
-			text += s.iface
+			value, known := s.vars[p.Param.Value]
+			if !known {
+				return "", false
+			}
+			text += value
 		default:
 			return "", false
 		}

@@ -22,6 +22,7 @@ var apart = map[string]string{
 	"several-addresses":     "one command with all addresses, which fails",
 	"masks-by-address":      "likewise",
 	"own-master":            "mistakes",
+	"not-plain":             "mistakes",
 	"mode-without-bond":     "mistakes",
 	"broken-post-up":        "a line without a command",
 	"netmask-both-families": "likewise",

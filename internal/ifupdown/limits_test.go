@@ -26,6 +26,7 @@ func TestLargeFiles(t *testing.T) {
 		"auto patterns":      {strings.Repeat("auto /a*\n", 2000) + strings.Repeat("iface ab inet manual\n", 2000) + bond, "10.0.0.1/8"},
 		"bridges of bridges": {bond + strings.Repeat("iface a\n bridge-ports a b c d e f\niface b\n bridge-ports a b c d e f\niface c\n bridge_ports d e f a b c\n", 1000), "10.0.0.1/8"},
 		"heirs":              {strings.Repeat("iface a inet manual inherits a a a a\n mtu 5\n", 2000) + bond, "more than 10000 lines are inherited"},
+		"loops":              {bond + " up " + strings.Repeat("for i in 1 2 3 4 5 6 7 8 9; do ", 30) + "ifenslave bond0 eth$i" + strings.Repeat("; done", 30), "more than 10000 commands"},
 		"quotes":             {bond + " up " + strings.Repeat("(", 4000), "10.0.0.1/8"},
 		"too large":          {fill("# 567890\n") + "# 567890\n# 567890\n", "is larger than 1048576 bytes"},
 	} {

@@ -177,6 +177,9 @@ func matches(pattern, name string) bool {
 // bridges and VLANs.
 func (l line) key() string {
 	k := l.words[0]
+	if lower := strings.ToLower(k); strings.HasPrefix(lower, "bond") { // as in the names that scripts see
+		k = lower
+	}
 	for _, p := range []string{"bond", "bridge", "vlan"} {
 		if strings.HasPrefix(k, p+"-") || strings.HasPrefix(k, p+"_") {
 			return strings.ReplaceAll(k, "-", "_")

@@ -15,24 +15,41 @@ import (
 // are read first, so that what stands in a directory counts.
 var oldFiles = []string{"etc/modules.conf", "etc/modprobe.conf"}
 
-// dirs are modprobe's, the first one strongest.
-var dirs = []string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d"}
+// modprobeDirs are modprobe's, the first one strongest.
+var modprobeDirs = []string{"etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d", "lib/modprobe.d"}
 
 // Read reads the configuration under root, "" or "/" for the machine's own: the
 // old files, then every *.conf in the directories by name, one in an earlier
 // directory in place of those of its name in later ones; and what is loaded at
 // boot. What isn't there isn't missed. An error is an *Error or tells the file.
-func Read(root string) (*Config, error) {
+func Read(root string) (*Config, error) { return readRoot(root, false) }
+
+// ReadOld is Read for files of the time when modprobe read every file in its folder:
+// those about bonding whose names don't end in .conf count, too.
+func ReadOld(root string) (*Config, error) { return readRoot(root, true) }
+
+func readRoot(root string, old bool) (*Config, error) {
 	if root == "" {
 		root = "/"
 	}
-	files, err := list(root, dirs)
+	files, err := list(root, modprobeDirs)
 	if err != nil {
 		return nil, err
+	}
+	loose := aboutBonding(oldNames(root))
+	if old {
+		files = slices.Concat(files[:len(oldFiles)], loose, files[len(oldFiles):])
 	}
 	c, err := readFiles(files)
 	if err != nil {
 		return nil, err
+	}
+	for _, file := range loose {
+		text := "is not read: its name doesn't end in .conf"
+		if old {
+			text = "is read, as older tools did, though its name doesn't end in .conf"
+		}
+		c.notes = append(c.notes, Note{File: file, Text: text})
 	}
 	return c, c.readBoot(root)
 }
@@ -92,6 +109,30 @@ func list(root string, dirs []string) ([]string, error) {
 		files = append(files, byName[name])
 	}
 	return files, nil
+}
+
+// oldNames are the files in /etc/modprobe.d that older tools read, too: without an
+// ending, and those in the folder arch.
+func oldNames(root string) []string {
+	var out []string
+	for _, dir := range []string{"etc/modprobe.d", "etc/modprobe.d/arch"} {
+		dir = filepath.Join(root, dir)
+		entries, _ := os.ReadDir(dir) // one that isn't there has none; the first was read already
+		for _, e := range entries {
+			if !e.IsDir() && !strings.ContainsAny(e.Name(), ".~#") {
+				out = append(out, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	return out
+}
+
+// aboutBonding are those of the files that have a word on the module.
+func aboutBonding(files []string) []string {
+	return slices.DeleteFunc(files, func(file string) bool {
+		data, err := read(file)
+		return err != nil || !strings.Contains(string(data), Module)
+	})
 }
 
 // maxSize bounds a file: nobody writes a megabyte of options.

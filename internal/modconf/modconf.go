@@ -31,7 +31,12 @@ type Note struct {
 	Text string
 }
 
-func (n Note) String() string { return fmt.Sprintf("%s:%d: %s", n.File, n.Line, n.Text) }
+func (n Note) String() string {
+	if n.Line == 0 {
+		return n.File + ": " + n.Text
+	}
+	return fmt.Sprintf("%s:%d: %s", n.File, n.Line, n.Text)
+}
 
 // Error is a line that can't be understood.
 type Error struct {

@@ -346,6 +346,34 @@ func TestBoot(t *testing.T) {
 	}
 }
 
+// Names without .conf count where files of that time are read.
+func TestOldNames(t *testing.T) {
+	dir := root(t, map[string]string{"etc/modprobe.d/bonding": "options bonding mode=1\n", "etc/modprobe.d/arch/i386": "alias bond0 bonding\n", "etc/modprobe.d/bonding.conf.bak": "options bonding mode=2\n", "etc/modprobe.d/b.conf": "options bonding miimon=50\n"})
+	for name, c := range map[string]struct {
+		read func(string) (*Config, error)
+		want string
+	}{
+		"now":  {Read, "miimon=50; etc/modprobe.d/bonding: is not read: its name doesn't end in .conf; etc/modprobe.d/arch/i386: is not read: its name doesn't end in .conf"},
+		"then": {ReadOld, "mode=1 miimon=50; etc/modprobe.d/bonding: is read, as older tools did, though its name doesn't end in .conf; etc/modprobe.d/arch/i386: is read, as older tools did, though its name doesn't end in .conf"},
+	} {
+		conf, err := c.read(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var words []string
+		for _, o := range conf.Options("") {
+			words = append(words, o.Name+"="+o.Value)
+		}
+		got := strings.Join(words, " ")
+		for _, n := range conf.Notes() {
+			got += "; " + n.String()
+		}
+		if got = strings.ReplaceAll(got, dir+"/", ""); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // Large files are read in a moment.
 func TestLargeFiles(t *testing.T) {
 	for name, text := range map[string]string{
