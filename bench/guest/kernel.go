@@ -36,7 +36,7 @@ type kernel struct {
 }
 
 func (k kernel) args() []string {
-	return []string{"-kernel", k.image, "-append", "console=ttyS0 quiet net.ifnames=0 panic=1 random.trust_cpu=on"}
+	return []string{"-kernel", k.image, "-append", "console=ttyS0 quiet net.ifnames=0 panic=1 random.trust_cpu=on no_timer_check"}
 }
 
 // cacheDir is where kernels are kept: a system folder for root, for others one of

@@ -57,8 +57,10 @@ func TestParseFlow(t *testing.T) {
 }
 
 // state is a bond of two slaves, both up.
+// now is when everything in these tests happens.
+var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
 func state(mode, hash string) *bond.State {
-	now := time.Now()
 	return &bond.State{
 		Name: "bond0", MAC: "02:00:00:00:00:01", Up: true, Mode: mode, Active: "eth0", ActiveAt: now, ActiveWhy: "slave added",
 		Settings: map[string]string{"xmit_hash_policy": hash, "packets_per_slave": "1", "primary": "", "primary_reselect": "always", "updelay": "500", "downdelay": "300"},
@@ -153,12 +155,12 @@ func TestOfSlave(t *testing.T) {
 			s.Settings["arp_interval"], s.Settings["arp_ip_target"], s.Settings["arp_validate"] = "100", "10.0.0.2", "all"
 		}), "eth1", "hears nothing that counts (targets 10.0.0.2, arp_validate all)"},
 	} {
-		e, ok := OfSlave(c.bonds, c.slave, time.Now())
+		e, ok := OfSlave(c.bonds, c.slave, now)
 		if !ok || !strings.Contains(strings.Join(e.Reasons, "\n"), c.want) {
 			t.Errorf("want %q in %q", c.want, e.Reasons)
 		}
 	}
-	if _, ok := OfSlave(change(func(*bond.State) {}), "eth9", time.Now()); ok {
+	if _, ok := OfSlave(change(func(*bond.State) {}), "eth9", now); ok {
 		t.Error("eth9 is no slave")
 	}
 }
@@ -171,8 +173,8 @@ func TestOfSlaveLACP(t *testing.T) {
 	st := s.State
 	st.Up = true
 	p := &st.Slaves[1].AD.PortState
-	p.Why, p.Reason, p.LastRx = lacp.WhyTwoPartners, "another partner than the active aggregator's", time.Now().Add(-time.Second)
-	e, ok := OfSlave([]bond.State{st}, "eth1", time.Now())
+	p.Why, p.Reason, p.LastRx = lacp.WhyTwoPartners, "another partner than the active aggregator's", now.Add(-time.Second)
+	e, ok := OfSlave([]bond.State{st}, "eth1", now)
 	said := strings.Join(e.Reasons, "\n")
 	if !ok || !strings.HasPrefix(said, "two_partners: another partner") {
 		t.Errorf("the port's own diagnosis is not first: %q", said)
@@ -186,12 +188,12 @@ func TestOfSlaveLACP(t *testing.T) {
 		}
 	}
 	st.Slaves[1].AD.Partner = lacp.Info{}
-	e, _ = OfSlave([]bond.State{st}, "eth1", time.Now())
+	e, _ = OfSlave([]bond.State{st}, "eth1", now)
 	if said = strings.Join(e.Reasons, "\n"); !strings.Contains(said, "ago; that partner is given up") {
 		t.Errorf("%q", said)
 	}
 	st.AD.Active, p.LastRx, p.Partner.State, p.Why = 0, time.Time{}, 0, lacp.WhyLinkDown
-	e, _ = OfSlave([]bond.State{st}, "eth1", time.Now())
+	e, _ = OfSlave([]bond.State{st}, "eth1", now)
 	if said = strings.Join(e.Reasons, "\n"); !strings.Contains(said, "no aggregator is active\nit has heard no LACPDU") || strings.Contains(said, "link_down") {
 		t.Errorf("%q", said)
 	}
