@@ -3,7 +3,6 @@ package bond
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -325,53 +324,6 @@ func TestLAGSendFails(t *testing.T) {
 		pass(110 * time.Millisecond)
 		expect(t, "sent later", len(a.pdus("eth0")), 1)
 		up(a, b)
-	})
-}
-
-// A Marker is answered behind the data that came before it.
-func TestMarkerComesBehindTheData(t *testing.T) {
-	back(t, "lacp_rate fast", "", two, func(a, b *rig) {
-		up(a, b)
-		mk := lacp.Marker{Type: lacp.MarkerInformation, Port: 9, System: lacp.MAC{2, 1}, Transaction: 0xdeadbeef}
-		frame := mk.AppendFrame(nil, lacp.MAC{2, 0, 0, 0, 1, 0})
-		a.sys.mu.Lock()
-		control, port := a.sys.control[a.sys.indexLocked("eth0")], a.sys.ports[a.sys.indexLocked("eth0")]
-		a.sys.mu.Unlock()
-		answers := func() (n int) {
-			a.sys.mu.Lock()
-			defer a.sys.mu.Unlock()
-			for _, s := range a.sys.sent {
-				if s.frame[12] == 0x88 && s.frame[13] == 0x09 && s.frame[14] == 2 {
-					n++
-					var got lacp.Marker
-					got.Decode(s.frame[14:])
-					want := mk
-					want.Type = lacp.MarkerResponse
-					expect(t, "answer", got, want)
-				}
-			}
-			return n
-		}
-		for i, tags := range []string{"", "\x81\x00\xe0\x00", "\x88\xa8\x00\x00\x81\x00\x00\x00"} {
-			f := slices.Insert(slices.Clone(frame), 12, []byte(tags)...)
-			tags = fmt.Sprintf("tags %x", tags)
-			control.arrive(f)
-			synctest.Wait()
-			expect(t, tags+" answered before the data has passed", answers(), i)
-			port.arrive(f)
-			synctest.Wait()
-			expect(t, tags+" answered", answers(), i+1)
-			expect(t, tags+" counted once", a.slave("eth0").AD.Counters.MarkerPDUsRx, uint64(i+1))
-		}
-		for i, tags := range []string{"\x81\x00\x00\x05", "\x81\x00\x00\x00\x81\x00\x00\x05"} {
-			f := slices.Insert(slices.Clone(frame), 12, []byte(tags)...)
-			tags = fmt.Sprintf("tags %x", tags)
-			control.arrive(f)
-			port.arrive(f)
-			synctest.Wait()
-			expect(t, tags+" answered", answers(), 3)
-			expect(t, tags+" counted", a.slave("eth0").AD.Illegal["tagged"], uint64(i+1))
-		}
 	})
 }
 
