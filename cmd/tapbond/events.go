@@ -130,7 +130,7 @@ func (o *eventOptions) past(cmd *cobra.Command, all []bond.Event) error {
 	if n := int(o.last); n > 0 && len(wanted) > n {
 		wanted = wanted[len(wanted)-n:]
 	}
-	if len(wanted) == 0 {
+	if len(wanted) == 0 && !o.asJSON {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no such events are kept")
 	}
 	for i := range wanted {
