@@ -12,7 +12,8 @@
 //	options.go   the lines of a bond
 //	slaves.go    the lines of a slave, and those outside of stanzas
 //	ports.go     lists of slaves, with ranges and patterns
-//	command.go   what commands do to bonds
+//	command.go   lines of commands, taken apart
+//	tools.go     what single commands do to bonds
 //	stacked.go   VLANs, bridges and others
 //	address.go   addresses and masks
 //	gateway.go   the default route
