@@ -42,7 +42,7 @@ func TestFloodOnBalanced(t *testing.T) {
 		}
 		return m
 	}
-	before, counted, rss, began := b.state(), b.onSlaves(), b.rss(), time.Now()
+	before, counted, rss, began := b.drained(), b.onSlaves(), b.rss(), time.Now()
 	var wg sync.WaitGroup
 	count := uint64(200 * pick(3, 30))
 	for i, c := range b.clients[:talk] {
@@ -62,7 +62,7 @@ func TestFloodOnBalanced(t *testing.T) {
 	wg.Go(func() { b.askAgain(ask, pick(10, 100)) })
 	n := f.run(rate, pick(4*time.Second, 40*time.Second))
 	wg.Wait()
-	after, over := b.state(), time.Since(began)
+	after, over := b.drained(), time.Since(began)
 	drops := map[string]uint64{}
 	for reason, n := range after.Drops {
 		drops[reason] = n - before.Drops[reason]
@@ -212,6 +212,35 @@ func (f *flooder) run(rate int, d time.Duration) int {
 	}
 }
 
+// drained waits until the bond is through with what its sockets hold of a flood that
+// is over, and returns its state.
+func (b *balanced) drained() bond.State {
+	b.t.Helper()
+	var last uint64
+	for deadline := time.Now().Add(10 * time.Second); ; pause(b.t, 100*time.Millisecond) {
+		st := b.state()
+		n := received(st)
+		if n-last < 50 || time.Now().After(deadline) {
+			return st
+		}
+		last = n
+	}
+}
+
+// received are the frames from the slaves that the bond has delivered or dropped.
+func received(st bond.State) uint64 {
+	n := st.Traffic.RxFrames
+	for reason, dropped := range st.Drops {
+		if strings.HasPrefix(reason, "rx_") {
+			n += dropped
+		}
+	}
+	for _, s := range st.Slaves {
+		n += s.SocketDrops
+	}
+	return n
+}
+
 // onSlaves are the frames that have reached each slave's NIC.
 func (b *balanced) onSlaves() []uint64 {
 	b.t.Helper()
@@ -237,17 +266,15 @@ func (f *flooder) check(counted []uint64, before, after bond.State) {
 			t.Errorf("of %d frames of the flood %d have reached slave %d: the lab lost them", f.sent[i], n, i)
 		}
 	}
-	gone := after.Traffic.RxFrames - before.Traffic.RxFrames
-	for reason, n := range after.Drops {
-		if strings.HasPrefix(reason, "rx_") {
-			gone += n - before.Drops[reason]
-		}
+	gone := received(after) - received(before)
+	room := arrived / 1000
+	if busy := thisMachine.worst(); busy > 3 { // others take what the bond needs
+		room = uint64(float64(arrived) * busy / 100)
 	}
 	for i, s := range after.Slaves {
-		if n := s.SocketDrops - before.Slaves[i].SocketDrops; n > arrived/1000 {
+		if n := s.SocketDrops - before.Slaves[i].SocketDrops; n > room {
 			t.Errorf("%s had no room for %d frames", s.Name, n)
 		}
-		gone += s.SocketDrops - before.Slaves[i].SocketDrops
 	}
 	// What was asked for at two times, while frames kept coming.
 	if d := int64(arrived - gone); d < -200 || d > 200 {

@@ -46,7 +46,7 @@ func (b *bed) closes(title string, dir lab.Direction, rate int) {
 	before, err := bench.ReadAccount(b.lab, "bond0")
 	b.must(err)
 	was := b.state()
-	r, err := traffic.Run(b.t.Context(), traffic.FlowConfig{From: from, To: to, Src: src, Dst: dst, Flows: 8, Size: 100, Rate: rate, Count: count})
+	r, err := traffic.Run(b.t.Context(), traffic.FlowConfig{From: from, To: to, Src: src, Dst: dst, Flows: 8, Size: 100, Rate: rate, Count: count, Patience: allow(200 * time.Millisecond)})
 	b.must(err)
 	b.must(b.lab.AwaitSilence(b.t.Context(), 100*time.Millisecond))
 	is := b.state()
