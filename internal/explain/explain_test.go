@@ -197,6 +197,11 @@ func TestOfSlaveLACP(t *testing.T) {
 	if said = strings.Join(e.Reasons, "\n"); !strings.Contains(said, "no aggregator is active\nit has heard no LACPDU") || strings.Contains(said, "link_down") {
 		t.Errorf("%q", said)
 	}
+	p.Why, p.Counters.IllegalRx = lacp.WhyIllegal, 7
+	e, _ = OfSlave([]bond.State{st}, "eth1", now)
+	if said = strings.Join(e.Reasons, "\n"); !strings.Contains(said, "no LACPDU that is legal; it has dropped 7") || strings.Contains(said, "heard no") {
+		t.Errorf("%q", said)
+	}
 }
 
 func FuzzParseFlow(f *testing.F) {

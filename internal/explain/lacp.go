@@ -23,6 +23,8 @@ func (e *Slave) lacp(st *bond.State, s *bond.SlaveState, now time.Time) {
 		e.say("it is in aggregator %d, but %d is the active one (ad_select %s)", p.Aggregator, a.ID, st.Settings["ad_select"])
 	}
 	switch {
+	case p.LastRx.IsZero() && p.Counters.IllegalRx > 0:
+		e.say("it has received no LACPDU that is legal; it has dropped %d and sent %d", p.Counters.IllegalRx, p.Counters.LACPDUsTx)
 	case p.LastRx.IsZero():
 		e.say("it has heard no LACPDU; it has sent %d", p.Counters.LACPDUsTx)
 	case p.Partner.System == (lacp.MAC{}):
