@@ -46,7 +46,7 @@ func TestLargeFiles(t *testing.T) {
 			if !strings.Contains(got, c.want) {
 				t.Errorf("%q isn't in %.300s", c.want, got)
 			}
-			if took := time.Since(begun); took > 10*time.Second {
+			if took := time.Since(begun); took > 40*time.Second {
 				t.Errorf("took %v", took)
 			}
 		})
