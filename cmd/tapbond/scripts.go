@@ -216,18 +216,25 @@ func stuck(p *ifcfg.Plan) error {
 }
 
 // loaded is modprobe's configuration where the module is loaded already: a new
-// bond begins with the parameters it was loaded with.
+// bond begins with the parameters it was loaded with, and has what the files say for
+// it alone. Files that were changed since count more: they are what is meant now.
 type loaded struct {
 	*modconf.Config
 	params []modparam.Param
 }
 
-func (l loaded) Options(string) []modconf.Option {
+func (l loaded) Options(bond string) []modconf.Option {
 	var out []modconf.Option
 	for _, p := range l.params {
 		out = append(out, modconf.Option{Name: p.Name, Value: p.Value, File: "module bonding as it is loaded"})
 	}
-	return out
+	module, own := l.Config.Options(""), l.Config.Options(bond)
+	for i, o := range module {
+		if i >= len(l.params) || l.params[i].Name != o.Name || l.params[i].Value != o.Value {
+			return append(out, own...)
+		}
+	}
+	return append(out, own[len(module):]...)
 }
 
 // read reads the files, and modprobe's configuration beside them. A line in the
