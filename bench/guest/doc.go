@@ -19,5 +19,6 @@
 //
 // Known of the emulation, with the kernel's bonding as with any other: e1000e
 // doesn't see a pulled cable; after a failover vmxnet3 receives nothing on the
-// other NIC.
+// other NIC; virtio beside e1000 with the same address, as slaves have it, stops
+// receiving.
 package guest
