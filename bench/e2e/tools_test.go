@@ -144,7 +144,7 @@ func TestToolsOnABond(t *testing.T) {
 		})
 	}
 	b.in("ifconfig bond0 -promisc down")
-	b.eventually("bond0 is down", "administratively down", func() string {
+	b.eventually("bond0 is down", "DOWN: administratively down", func() string {
 		_, verdict, _ := strings.Cut(strings.SplitN(b.in(binary+" show bond0"), "\n", 2)[0], "balance-rr, ")
 		return verdict
 	})
