@@ -3,6 +3,7 @@ package bond
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +24,10 @@ import (
 // by compare-and-swap. It forgets the oldest when a set is full: then a copy is
 // delivered, which is no worse than without the table.
 type copies struct {
-	seed maphash.Seed // one per window: what earlier ones left means nothing
-	base time.Time
-	sets *[copySets][copyWays]atomic.Uint64
+	seed     maphash.Seed // one per window: what earlier ones left means nothing
+	base     time.Time
+	laneSeed uint64 // of the express lane's hash
+	sets     *[copySets][copyWays]atomic.Uint64
 }
 
 const (
@@ -38,7 +40,7 @@ const (
 
 	copyTick = 100 * time.Microsecond
 	// copyLife is how far apart two slaves' workers handle the copies of a frame.
-	copyLife = 600 // ticks: 60 ms, on a machine with all processors busy
+	copyLife = 2000 // ticks: 200 ms, on a machine with all processors busy
 	// copyLead is by how many equal frames one slave may be ahead of another. One
 	// that has missed more didn't get copies: a host sends equal frames.
 	copyLead = 4
@@ -54,12 +56,12 @@ const (
 )
 
 func newCopies(now time.Time) *copies {
-	return &copies{seed: maphash.MakeSeed(), base: now, sets: new([copySets][copyWays]atomic.Uint64)}
+	return (&copies{sets: new([copySets][copyWays]atomic.Uint64)}).again(now)
 }
 
 // again returns the table for another window.
 func (c *copies) again(now time.Time) *copies {
-	return &copies{seed: maphash.MakeSeed(), base: now, sets: c.sets}
+	return &copies{seed: maphash.MakeSeed(), base: now, laneSeed: rand.Uint64(), sets: c.sets}
 }
 
 // ticks is now as words have it.

@@ -77,8 +77,8 @@ func TestCopiesOfEqualFrames(t *testing.T) {
 		t.Errorf("by one, then by the other: %d, then %d of 40", before, got-before)
 	}
 	c = newCopies(judgedAt)
-	if got = send(c, 0, 0) + send(c, 65, 1); got != 2 {
-		t.Errorf("65 ms apart: %d of 2", got)
+	if got = send(c, 0, 0) + send(c, 205, 1); got != 2 {
+		t.Errorf("205 ms apart: %d of 2", got)
 	}
 }
 

@@ -55,6 +55,7 @@ func (t *dropTotals) addSeat(s Seat) {
 	t[policy.RxInactive] += c.Inactive
 	t[policy.RxOwnSource] += c.Own
 	t[policy.RxBondDown] += c.BondDown
+	t[policy.RxDuplicate] += c.Duplicate
 }
 
 // byName leaves out the reasons that never happened.

@@ -129,7 +129,11 @@ func (b *Bond) publishLane(s *snapshot) {
 	t := express.Table{Up: s.up, MAC: s.mac}
 	for _, sl := range b.slaves {
 		if sl.seat != nil {
-			t.Rules[sl.seat.Number()] = laneRule(s.rx[sl.slot])
+			n := sl.seat.Number()
+			t.Rules[n] = laneRule(s.rx[sl.slot])
+			if s.copies != nil {
+				t.Sides[n], t.Seed = uint8(s.sides[sl.slot]+1), s.copies.laneSeed
+			}
 		}
 	}
 	why := b.laneClosed(s)

@@ -135,7 +135,11 @@ func (r *rig) told(l *fakeLane) string {
 	}
 	words = append(words, "|")
 	for _, s := range l.seats {
-		words = append(words, [...]string{"inactive", "drain", "active"}[l.table.Rules[s.number]])
+		word := [...]string{"inactive", "drain", "active"}[l.table.Rules[s.number]]
+		if l.table.Sides[s.number] != 0 {
+			word += "+copies"
+		}
+		words = append(words, word)
 	}
 	if !l.table.Up {
 		words = append(words, "down")
@@ -147,13 +151,14 @@ func TestLaneFollowsTheActiveSlave(t *testing.T) {
 	withLane(t, "mode active-backup miimon 100", []string{"eth0", "eth1"}, func(r *rig, l *fakeLane) {
 		expect(r.t, "at first", r.told(l), "kind 0 eth0@3 | active inactive")
 		r.must(r.set("active_slave eth1"))
-		expect(r.t, "switched", r.told(l), "kind 0 eth1@4 | drain active")
+		expect(r.t, "switched", r.told(l), "kind 0 eth1@4 | drain+copies active+copies")
 		pass(time.Second)
 		expect(r.t, "a moment later", r.told(l), "kind 0 eth1@4 | inactive active")
 		r.must(r.b.SetDown(r.t.Context()))
 		expect(r.t, "down", r.told(l), "kind 0 eth1@4 | inactive active down")
 		r.must(r.b.SetUp(r.t.Context()))
 		r.must(r.b.Release(r.t.Context(), "eth1"))
+		pass(time.Second)
 		expect(r.t, "released", r.told(l), "kind 0 eth0@3 | active inactive")
 		r.must(r.b.Release(r.t.Context(), "eth0"))
 		expect(r.t, "nobody left", r.told(l), "kind 0 | inactive inactive")

@@ -15,6 +15,13 @@ import (
 // other one, too.
 const switchDelay = 10 * time.Millisecond
 
+// switchPatience is how much longer it waits for the worker of the slave that is to
+// be active to be done with what arrived before: on a busy machine that takes long.
+const (
+	switchPatience = 90 * time.Millisecond
+	switchStep     = 2 * time.Millisecond
+)
+
 // window is a bond's part in it. The control goroutine owns it.
 type window struct {
 	copies *copies // what was used last, nil before the first one
@@ -24,7 +31,10 @@ type window struct {
 	next      *slave
 	nextWhy   string
 	coming    *slave // that is expected to have the role then
-	sides     []int  // of copies: the slaves' ids
+	behind    uint64 // its worker is to have seen so many frames before
+	gen       uint64 // the first snapshot with the table
+	patience  time.Time
+	sides     []int // of copies: the slaves' ids
 	switchAt  time.Time
 	switching []chan struct{} // closed when it is done
 }
@@ -37,7 +47,7 @@ func (b *Bond) openWindow(drain time.Time) {
 	case w.copies == nil:
 		w.copies = newCopies(now)
 	case !now.Before(w.until):
-		w.copies = w.copies.again(now)
+		w.copies, w.sides, w.gen = w.copies.again(now), nil, 0
 	}
 	if until.After(w.until) {
 		w.until = until
@@ -65,6 +75,7 @@ func (b *Bond) delayed(best, next *slave, why string) bool {
 	now := b.now()
 	if w.switchAt.IsZero() {
 		w.switchAt = now.Add(switchDelay)
+		w.patience, w.behind = w.switchAt.Add(switchPatience), best.arrived()
 		b.openWindow(w.switchAt.Add(drainTime))
 	}
 	if !now.Before(w.switchAt) {
@@ -76,10 +87,28 @@ func (b *Bond) delayed(best, next *slave, why string) bool {
 	return true
 }
 
+// ready reports whether the active slave's worker records what it delivers, and the
+// next one's has seen what arrived before that.
+func (w *window) ready(active *slave) bool {
+	return active.rx.reader.using.Load() >= w.gen && w.coming.rx.seen.value() >= w.behind
+}
+
+// arrived is the number of frames that the slave's socket has taken, to compare
+// with rx.seen.
+func (s *slave) arrived() uint64 {
+	st := s.port.Stats()
+	return st.Arrived - min(st.Arrived, st.Truncated+st.Malformed)
+}
+
 // tickWindow carries out the change that waited.
 func (b *Bond) tickWindow(now time.Time) {
 	w := &b.window
 	if w.switchAt.IsZero() || now.Before(w.switchAt) {
+		return
+	}
+	if now.Before(w.patience) && b.mayWait(w.coming) && !w.ready(b.active) {
+		w.switchAt = now.Add(switchStep)
+		b.openWindow(w.switchAt.Add(drainTime))
 		return
 	}
 	switch next := w.next; {
@@ -130,8 +159,11 @@ func (b *Bond) inForce(ctx context.Context) error {
 func (b *Bond) windowView(s *snapshot, now time.Time) {
 	w := &b.window
 	if w.copies == nil || !now.Before(w.until) {
-		w.sides = nil
+		w.sides, w.gen = nil, 0
 		return
+	}
+	if w.gen == 0 {
+		w.gen = s.gen
 	}
 	s.copies = w.copies
 	s.sides = make([]int8, len(b.slots))

@@ -56,7 +56,7 @@ func TestNothingTwiceOnAHub(t *testing.T) {
 			pass(time.Second)
 			done := make(chan struct{})
 			at := 0
-			for i := range 160 {
+			for i := range 400 {
 				if i == 10 {
 					at = i
 					go func() {

@@ -110,9 +110,30 @@ func TestPlannedChangesLoseNothing(t *testing.T) {
 				b.undisturbed(mode, "set active_slave", func() { b.do("set", "bond0", "active_slave", "eth1") })
 				b.undisturbed(mode, "and back", func() { b.do("set", "bond0", "active_slave", "eth0") })
 			}
+			if mode == "active-backup" || mode == "balance-tlb" {
+				b.hub(true)
+				b.undisturbed(mode, "set active_slave on a hub", func() { b.do("set", "bond0", "active_slave", "eth1") })
+				b.undisturbed(mode, "and back on a hub", func() { b.do("set", "bond0", "active_slave", "eth0") })
+				if copies := b.state().Drops["rx_duplicate"]; copies == 0 {
+					b.t.Error("no copies: that was no hub")
+				}
+				b.hub(false)
+			}
 			b.undisturbed(mode, "release", func() { b.do("release", "bond0", "eth0") })
 			b.undisturbed(mode, "enslave", func() { b.enslave(0) })
 		})
+	}
+}
+
+// hub has the switch forget what is behind its ports, and learn nothing: it sends
+// all frames for A to both slaves.
+func (b *bed) hub(on bool) {
+	b.t.Helper()
+	for _, k := range b.lab.Links() {
+		b.must(k.Learn(!on))
+		if on {
+			b.must(k.Forget())
+		}
 	}
 }
 

@@ -2,10 +2,12 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Learn says whether the switch takes in what addresses are behind link i. A port
@@ -21,6 +23,33 @@ func (k *Link) Learn(on bool) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s: learning %t: %w", p, on, err)
+	}
+	return nil
+}
+
+// Forget has the switch forget what addresses are behind link i.
+func (k *Link) Forget() error {
+	if k.lab.Switch == nil {
+		return fmt.Errorf("lab %s: link %d leads to no switch", k.lab.Topology.Name, k.i)
+	}
+	p := k.port()
+	port, err := p.host.Handle.LinkByName(p.name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	learned, err := p.host.Handle.NeighList(port.Attrs().Index, unix.AF_BRIDGE)
+	if err != nil {
+		return fmt.Errorf("%s: addresses: %w", p, err)
+	}
+	for i := range learned {
+		n := &learned[i]
+		if n.State&netlink.NUD_PERMANENT != 0 {
+			continue
+		}
+		n.Flags |= netlink.NTF_MASTER // the bridge's table, not the port's
+		if err := p.host.Handle.NeighDel(n); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("%s: forget %s: %w", p, n.HardwareAddr, err)
+		}
 	}
 	return nil
 }

@@ -7,8 +7,9 @@ import "github.com/cilium/ebpf/asm"
 // tag that the kernel keeps beside it, if it had one; what else the host's stack
 // would take is dropped, as the plain isolation does: the sockets have had it.
 //
-// Registers: r6 the context, r7 the table, r8 the seat, r9 the ethertype.
-func ingress(state, counters, cpus, bond, seat int) asm.Instructions {
+// Registers: r6 the context, r7 the table, r8 the seat, r9 the ethertype, then the
+// side on which copies are looked for, 0 for none.
+func ingress(state, counters, copies, cpus, bond, seat int) asm.Instructions {
 	c := &code{}
 	c.add(asm.Mov.Reg(asm.R6, asm.R1), asm.Mov.Imm(asm.R2, 0))
 	c.load(stackEther, etherLen, "next")
@@ -33,9 +34,13 @@ func ingress(state, counters, cpus, bond, seat int) asm.Instructions {
 	c.add(
 		asm.LoadMem(asm.R1, asm.R7, tableUp, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, "down"),
-		asm.LoadMem(asm.R1, asm.R7, int16(tableRules+seat), asm.Byte),
+		asm.LoadMem(asm.R9, asm.R7, int16(tableRules+seat), asm.Byte),
+		asm.Mov.Reg(asm.R1, asm.R9),
+		asm.And.Imm(asm.R1, sideBit-1),
+		asm.RSh.Imm(asm.R9, sideShift),
 		asm.JEq.Imm(asm.R1, int32(Inactive), "inactive"),
 		asm.JNE.Imm(asm.R1, int32(Drain), "source"),
+		asm.JNE.Imm(asm.R9, 0, "source"), // of broadcasts, too, one copy is delivered
 		asm.LoadMem(asm.R1, asm.RFP, stackEther, asm.Byte),
 		asm.And.Imm(asm.R1, 1),
 		asm.JNE.Imm(asm.R1, 0, "inactive"),
@@ -48,6 +53,13 @@ func ingress(state, counters, cpus, bond, seat int) asm.Instructions {
 			asm.JNE.Reg(asm.R1, asm.R2, "deliver"),
 		)
 	}
+	c.add(
+		asm.JEq.Imm(asm.R9, 0, "own"),
+		asm.LoadMem(asm.R1, asm.R7, int16(tableRules+seat), asm.Byte),
+		asm.And.Imm(asm.R1, sideBit-1),
+		asm.JEq.Imm(asm.R1, int32(Drain), "inactive"), // flooded by the new active slave's switch
+	)
+	c.at("own")
 	c.bump(countOwn, one)
 	c.at("drop")
 	c.ret(verdictDrop)
@@ -59,6 +71,9 @@ func ingress(state, counters, cpus, bond, seat int) asm.Instructions {
 	c.ret(verdictDrop)
 
 	c.at("deliver")
+	c.add(asm.JEq.Imm(asm.R9, 0, "redirect"))
+	c.dropCopies(copies, "redirect")
+	c.at("redirect")
 	c.add(asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word))
 	c.bump(countRxFrames, one)
 	c.bump(countRxOctets, asm.R2)

@@ -25,6 +25,7 @@ var ErrNoSeat = errors.New("the express lane is full")
 type Lane struct {
 	bond            int // interface index of the TAP
 	state, counters *ebpf.Map
+	copies          *ebpf.Map
 	out             *ebpf.Program
 	cpus            int
 
@@ -62,6 +63,9 @@ func (l *Lane) load() error {
 		return err
 	}
 	if l.counters, l.lines, err = memory("tapbond_count", l.cpus<<cpuShift); err != nil {
+		return err
+	}
+	if l.copies, err = newCopies(); err != nil {
 		return err
 	}
 	l.out, err = load("tapbond_out", egress(l.state.FD(), l.counters.FD(), l.cpus))
@@ -144,7 +148,7 @@ func (l *Lane) Close() error {
 	if l.out != nil {
 		errs = append(errs, l.out.Close())
 	}
-	for _, m := range []*ebpf.Map{l.state, l.counters} {
+	for _, m := range []*ebpf.Map{l.state, l.counters, l.copies} {
 		if m != nil {
 			errs = append(errs, m.Close())
 		}

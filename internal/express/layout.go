@@ -34,11 +34,18 @@ const (
 	tableUp     = 12 // the bond is up
 	tableHold   = 16 // not before then (ns of CLOCK_MONOTONIC); 0 for at once
 	tableMAC    = 24 // the bond's address
-	tableRules  = 32 // receive rules by seat, an octet each
+	tableRules  = 32 // receive rules by seat, an octet each: the rule, and from sideBit on the side
+	tableSeed   = 96 // of the copies' hash
 	tableSlaves = 128
 	slaveShift  = 3
 	slaveIndex  = 0 // interface index
 	slaveSeat   = 4
+)
+
+// Where a slave's side is beside its rule.
+const (
+	sideShift = 4
+	sideBit   = 1 << sideShift
 )
 
 // The counters' map has a line for each seat on each processor: programs on one
@@ -47,13 +54,14 @@ const (
 	counterShift = 6
 	cpuShift     = counterShift + 6 // Seats lines
 
-	countTxFrames = 0
-	countTxOctets = 8
-	countRxFrames = 16
-	countRxOctets = 24
-	countInactive = 32
-	countOwn      = 40
-	countBondDown = 48
+	countTxFrames  = 0
+	countTxOctets  = 8
+	countRxFrames  = 16
+	countRxOctets  = 24
+	countInactive  = 32
+	countOwn       = 40
+	countBondDown  = 48
+	countDuplicate = 56
 )
 
 // Kind is how a slave is chosen.
@@ -94,6 +102,10 @@ type Table struct {
 	Hold    uint64   // nothing is sent before this time of CLOCK_MONOTONIC, in ns
 	MAC     [6]byte  // the bond's; frames from it are its own, come back
 	Rules   [Seats]Rule
+	// Sides are numbers, 1 to 15, of slaves on which copies of frames may arrive: of
+	// a frame that comes on two sides one copy is delivered. 0: frames aren't compared.
+	Sides [Seats]uint8
+	Seed  uint64 // another one for each time that they are
 }
 
 // encode writes the table in the programs' form, the host's byte order, into b
@@ -111,9 +123,10 @@ func (t *Table) encode(b []byte) {
 		put(tableUp, 1)
 	}
 	binary.NativeEndian.PutUint64(b[tableHold:], t.Hold)
+	binary.NativeEndian.PutUint64(b[tableSeed:], t.Seed)
 	copy(b[tableMAC:], t.MAC[:])
 	for i, r := range t.Rules {
-		b[tableRules+i] = byte(r)
+		b[tableRules+i] = byte(r) | t.Sides[i]<<sideShift
 	}
 	for i, s := range t.Targets[:n] {
 		put(tableSlaves+i<<slaveShift+slaveIndex, uint32(s.Index))

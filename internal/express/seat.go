@@ -24,6 +24,7 @@ type Counters struct {
 	Inactive           uint64 // dropped: the slave is a backup
 	Own                uint64 // dropped: the bond's own frames, come back
 	BondDown           uint64 // dropped: the bond is down
+	Duplicate          uint64 // dropped: another slave delivered it
 }
 
 // Seat takes a free one and loads the slave's program.
@@ -34,7 +35,7 @@ func (l *Lane) Seat() (*Seat, error) {
 		if taken {
 			continue
 		}
-		program, err := load("tapbond_in", ingress(l.state.FD(), l.counters.FD(), l.cpus, l.bond, i))
+		program, err := load("tapbond_in", ingress(l.state.FD(), l.counters.FD(), l.copies.FD(), l.cpus, l.bond, i))
 		if err != nil {
 			return nil, fmt.Errorf("express lane: %w", err)
 		}
@@ -64,7 +65,7 @@ func (s *Seat) Frames() uint64 {
 }
 
 // Seen is the number of frames that arrived.
-func (c Counters) Seen() uint64 { return c.RxFrames + c.Inactive + c.Own + c.BondDown }
+func (c Counters) Seen() uint64 { return c.RxFrames + c.Inactive + c.Own + c.BondDown + c.Duplicate }
 
 func (s *Seat) total() Counters {
 	var c Counters
@@ -80,6 +81,7 @@ func (s *Seat) total() Counters {
 		c.Inactive += at(countInactive)
 		c.Own += at(countOwn)
 		c.BondDown += at(countBondDown)
+		c.Duplicate += at(countDuplicate)
 	}
 	return c
 }
@@ -89,6 +91,7 @@ func (c Counters) sub(o Counters) Counters {
 		TxFrames: c.TxFrames - o.TxFrames, TxOctets: c.TxOctets - o.TxOctets,
 		RxFrames: c.RxFrames - o.RxFrames, RxOctets: c.RxOctets - o.RxOctets,
 		Inactive: c.Inactive - o.Inactive, Own: c.Own - o.Own, BondDown: c.BondDown - o.BondDown,
+		Duplicate: c.Duplicate - o.Duplicate,
 	}
 }
 

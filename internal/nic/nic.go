@@ -39,6 +39,7 @@ type Port interface {
 
 // Stats counts a Port's receive side, in frames.
 type Stats struct {
+	Arrived   uint64 // taken by the socket (PACKET_STATISTICS)
 	Received  uint64 // handed out by ReadBatch
 	Dropped   uint64 // the socket buffer had no room (PACKET_STATISTICS)
 	Truncated uint64 // longer than the buffer

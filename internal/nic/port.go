@@ -46,6 +46,7 @@ type afPort struct {
 
 	mu      sync.Mutex
 	dropped uint64 // PACKET_STATISTICS, which the kernel resets when read
+	arrived uint64 // likewise
 	have    Membership
 }
 
@@ -144,10 +145,11 @@ func (p *afPort) Stats() Stats {
 		s, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		if err == nil {
 			p.dropped += uint64(s.Drops)
+			p.arrived += uint64(s.Packets - s.Drops) // the kernel adds them up
 		}
 		return err
 	})
-	return Stats{Received: p.received.Load(), Dropped: p.dropped, Truncated: p.truncated.Load(), Malformed: p.malformed.Load()}
+	return Stats{Arrived: p.arrived, Received: p.received.Load(), Dropped: p.dropped, Truncated: p.truncated.Load(), Malformed: p.malformed.Load()}
 }
 
 // Close implements Port. The descriptor is given back when the last call that
