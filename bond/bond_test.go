@@ -2,7 +2,6 @@ package bond
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -331,22 +330,6 @@ func TestEnslaveAnswers(t *testing.T) {
 		if err := r.b.Release(r.t.Context(), "eth7"); !errors.Is(err, unix.EINVAL) {
 			t.Errorf("release of a stranger: %v", err)
 		}
-	})
-}
-
-// A NIC that another process of ours drives stays as it is.
-func TestDrivenNICIsRefused(t *testing.T) {
-	run(t, "mode active-backup", two, func(r *rig) {
-		eth7 := r.sys.addLink("eth7", [6]byte{2, 0, 0, 0, 0, 7})
-		r.failing(fmt.Sprintf("driven %d", eth7), nic.ErrDriven)
-		found, calls := r.link(eth7), len(r.sys.calls)
-		if err := r.b.Enslave(r.t.Context(), "eth7"); !errors.Is(err, unix.EBUSY) || !strings.Contains(err.Error(), "another tapbond") {
-			t.Errorf("%v", err)
-		}
-		expect(t, "the NIC", r.link(eth7), found)
-		expect(t, "changes to the host", strings.Join(r.sys.calls[calls:], ", "), "")
-		r.failing(fmt.Sprintf("driven %d", eth7), nil)
-		r.must(r.b.Enslave(r.t.Context(), "eth7"))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapbond/tapbond/bond/option"
+	"github.com/tapbond/tapbond/internal/nic"
 )
 
 // TestOneBondGetsTheNIC has several bonds ask for one NIC at the moment when the
@@ -81,4 +83,20 @@ func TestFailedEnslaveGivesTheNICUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A NIC that another process of ours drives stays as it is.
+func TestDrivenNICIsRefused(t *testing.T) {
+	run(t, "mode active-backup", two, func(r *rig) {
+		eth7 := r.sys.addLink("eth7", [6]byte{2, 0, 0, 0, 0, 7})
+		r.failing(fmt.Sprintf("driven %d", eth7), nic.ErrDriven)
+		found, calls := r.link(eth7), len(r.sys.calls)
+		if err := r.b.Enslave(r.t.Context(), "eth7"); !errors.Is(err, unix.EBUSY) || !strings.Contains(err.Error(), "another tapbond") {
+			t.Errorf("%v", err)
+		}
+		expect(t, "the NIC", r.link(eth7), found)
+		expect(t, "changes to the host", strings.Join(r.sys.calls[calls:], ", "), "")
+		r.failing(fmt.Sprintf("driven %d", eth7), nil)
+		r.must(r.b.Enslave(r.t.Context(), "eth7"))
+	})
 }
