@@ -26,5 +26,7 @@
 //	notify.go     telling the neighbours
 //	follow.go     what others do to the TAP and the slaves; tapsync.go what the
 //	              TAP shows of the bond
-//	state.go events.go    what show and the event stream see
+//	taplink.go    the MTU and the address of the TAP, which the slaves share
+//	state.go brief.go events.go    what show and the event stream see; cut.go what
+//	              they keep of long texts
 package bond

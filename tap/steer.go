@@ -8,6 +8,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapbond/tapbond/internal/privilege"
 )
 
 // The kernel gives a TAP's frames to its queues by their flow. Frames that
@@ -51,7 +53,7 @@ func loadProgram(kind ebpf.ProgramType, prog asm.Instructions) (*ebpf.Program, e
 		err = unix.EPERM // the library guesses at reasons
 	}
 	if err != nil {
-		return nil, fmt.Errorf("load program: %w", err)
+		return nil, privilege.Explain(fmt.Errorf("load program: %w", err), privilege.BPF)
 	}
 	return p, nil
 }
