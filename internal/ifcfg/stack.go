@@ -3,6 +3,7 @@ package ifcfg
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -172,6 +173,7 @@ func (s *Set) Lines() []*Line {
 // those that may have been meant for a slave.
 func (s *Set) foreign() {
 	for _, f := range s.others {
+		s.mentioned(f)
 		for i, set := range f.Settings {
 			if near := nearest(set.Key); (near == "MASTER" || near == "SLAVE") && near != set.Key {
 				s.warn(set.Pos, "unknown key %s, without effect; did you mean %s? %s is no slave", set.Key, near, f.device())
@@ -188,6 +190,34 @@ func (s *Set) foreign() {
 				l.Fate = Refused // with its file
 			}
 		}
+	}
+}
+
+// rangeFile is RHEL's way to give an interface many addresses.
+var rangeFile = regexp.MustCompile(`^(.+)-range\d+$`)
+
+// mentioned notes a file that has to do with a bond in another way: a range of
+// addresses, or an interface of a kind that isn't known here.
+func (s *Set) mentioned(f *File) {
+	var b *Bond
+	text := fmt.Sprintf("%s has to do with the bond and is not made here", f.device())
+	if m := rangeFile.FindStringSubmatch(f.Name); m != nil {
+		b = s.Bond(m[1])
+		text = fmt.Sprintf("is not acted on: the addresses from %s to %s; IPADDR1, IPADDR2 … give a bond more than one", f.Get("IPADDR_START").Value, f.Get("IPADDR_END").Value)
+	}
+	for _, set := range f.Settings {
+		for _, word := range strings.Fields(set.Value) {
+			if at := s.Bond(word); b == nil && at != nil && !slices.Contains(silent, set.Key) && nearest(set.Key) != "MASTER" {
+				b = at
+			}
+		}
+	}
+	if b == nil || len(f.lines) == 0 || f.lines[0].Fate != Open {
+		return
+	}
+	b.note(Pos{File: f.Path}, "%s", text)
+	for _, l := range f.lines {
+		l.Fate = Noted
 	}
 }
 
