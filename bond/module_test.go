@@ -15,7 +15,6 @@ import (
 	"github.com/tapbond/tapbond/bond/option"
 	"github.com/tapbond/tapbond/internal/link"
 	"github.com/tapbond/tapbond/internal/modparam"
-	"github.com/tapbond/tapbond/tap"
 )
 
 func moduleParams(words string) []modparam.Param {
@@ -202,22 +201,11 @@ type stuck struct {
 	taps map[string]bool
 }
 
-func (s *stuck) OpenTAP(o tap.Options) (tap.Device, error) {
-	d, err := s.fakeSystem.OpenTAP(o)
-	return &stuckTAP{d, s, o.Name}, err
-}
-
-type stuckTAP struct {
-	tap.Device
-	sys  *stuck
-	name string
-}
-
-func (t *stuckTAP) Delete() error {
-	if t.sys.taps[t.name] {
-		return errors.Join(unix.EBUSY, t.Close())
+func (s *stuck) DeleteTAP(index int) error {
+	if i, err := s.LinkByIndex(index); err == nil && s.taps[i.Name] {
+		return unix.EBUSY
 	}
-	return t.Device.Delete()
+	return s.fakeSystem.DeleteTAP(index)
 }
 
 // An unloading that stops halfway leaves the module loaded with its parameters,

@@ -3,6 +3,8 @@ package bond
 import (
 	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // shutdown releases every slave, removes the TAP and ends the bond's
@@ -24,7 +26,11 @@ func (b *Bond) shutdown(tapPresent bool) error {
 	b.cancel()
 	var tapErr error
 	if tapPresent {
-		tapErr = b.dev.Delete()
+		// Many bonds that end together have their TAPs deleted together.
+		if tapErr = b.sys.DeleteTAP(b.index); errors.Is(tapErr, unix.ENODEV) {
+			tapErr = nil
+		}
+		_ = b.dev.Close()
 	} else {
 		_ = b.dev.Discard()
 	}

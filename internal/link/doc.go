@@ -12,5 +12,6 @@
 //	relations.go  how the devices depend on each other
 //	netns.go      devices of other namespaces
 //	routes.go     look-ups of routes, by VRF and ip rules too
+//	delete.go   links deleted at the same time are deleted at once
 //	vlans.go      VLAN filters of NICs: what to do about them (pure)
 package link

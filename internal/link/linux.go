@@ -20,6 +20,8 @@ type Linux struct {
 	nl      *netlink.Handle
 	list    dump.Shared[netlink.Link]
 	related dump.Shared[relations.Device]
+
+	deleting deletions
 }
 
 var _ Host = (*Linux)(nil)
@@ -163,14 +165,6 @@ func (l *Linux) SetUp(index int) error {
 func (l *Linux) SetDown(index int) error {
 	if err := l.nl.LinkSetDown(ref(index)); err != nil {
 		return fmt.Errorf("set down: %w", err)
-	}
-	return nil
-}
-
-// DeleteLink deletes a link.
-func (l *Linux) DeleteLink(index int) error {
-	if err := l.nl.LinkDel(ref(index)); err != nil {
-		return fmt.Errorf("delete interface %d: %w", index, err)
 	}
 	return nil
 }
