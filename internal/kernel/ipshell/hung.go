@@ -13,17 +13,24 @@ import (
 // lookLimit bounds how long a command waits for the daemon's answer.
 const lookLimit = 2 * time.Second
 
-// look asks the daemon. One that does not answer is asked once per
-// namespace and never waited for again: the picture says so.
+// askAgain is when a daemon that did not answer is asked again: a batch must not
+// wait for it at each line, and a monitor has to notice that it was resumed.
+const askAgain = 10 * time.Second
+
+// look asks the daemon. The picture says so if it does not answer.
 func (s *Shell) look(ctx context.Context) (*picture, error) {
-	if s.hung != nil {
+	if s.hung != nil && time.Since(s.hungAt) < askAgain {
 		return &picture{hung: s.hung}, nil
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, lookLimit, &control.HungError{Waited: lookLimit})
 	defer cancel()
 	p, err := s.askDaemon(ctx, limited)
-	if errors.As(err, &s.hung) {
-		s.complain("tapbond ip: %v; until then bonds are shown as the kernel has them", err)
+	known := s.hung != nil
+	if s.hung = nil; errors.As(err, &s.hung) {
+		s.hungAt = time.Now()
+		if !known {
+			s.complain("tapbond ip: %v; until then bonds are shown as the kernel has them", err)
+		}
 		return &picture{hung: s.hung}, nil
 	}
 	return p, err

@@ -75,6 +75,31 @@ func checkHung(t *testing.T) {
 	}
 }
 
+// A daemon that is resumed is noticed, and one that still hangs is said once.
+func TestDaemonThatIsResumed(t *testing.T) {
+	var b bytes.Buffer
+	hangs := true
+	s := &Shell{Stderr: &b, Connect: func(context.Context) (Client, error) {
+		if hangs {
+			return nil, &control.HungError{PID: 7, Stopped: true}
+		}
+		return oneBond(), nil
+	}}
+	for range 3 {
+		s.hungAt = time.Time{} // long ago
+		if p, err := s.look(t.Context()); err != nil || p.hung == nil {
+			t.Fatalf("%+v %v", p, err)
+		}
+	}
+	if n := strings.Count(b.String(), "is stopped"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	hangs, s.hungAt = false, time.Time{}
+	if p, err := s.look(t.Context()); err != nil || p.hung != nil || len(p.bonds) != 1 {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
 // slow is a daemon that answers pings but not questions.
 type slow struct{ *fake }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/bond/option"
@@ -41,7 +42,8 @@ type Shell struct {
 	// link.OwnName.
 	OwnName func(name string) string
 
-	hung *control.HungError // of the namespace the thread is in; nil: it answers
+	hung   *control.HungError // of the namespace the thread is in; nil: it answers
+	hungAt time.Time
 }
 
 // Exit statuses, as ip's.
