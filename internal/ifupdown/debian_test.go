@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tapbond/tapbond/internal/ifcfg"
+	"github.com/tapbond/tapbond/internal/labtest"
 	"github.com/tapbond/tapbond/internal/modconf"
 )
 
@@ -86,10 +87,7 @@ func network(text string) []string {
 
 // TestAsIfup: the addresses and routes are those that Debian's ifup would set.
 func TestAsIfup(t *testing.T) {
-	ifup, err := exec.LookPath("ifup")
-	if err != nil {
-		t.Skip("no ifup here")
-	}
+	ifup := labtest.Program(t, "ifupdown", "sbin/ifup")
 	files, err := filepath.Glob("testdata/cases/*.txt")
 	if err != nil {
 		t.Fatal(err)
