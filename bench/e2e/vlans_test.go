@@ -36,6 +36,8 @@ func TestStackedOnTheBond(t *testing.T) {
 	}
 	want := `VLAN: yes
 VLAN in a VLAN: yes
+VLAN in another namespace: yes
+that namespace is gone: yes
 registered: 2
   vlan filter   eth0, eth1: VLAN 10 passes by VLAN devices on it
 after a failover: yes

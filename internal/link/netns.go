@@ -2,6 +2,8 @@ package link
 
 import (
 	"encoding/binary"
+	"os"
+	"path/filepath"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -11,11 +13,16 @@ import (
 	"github.com/tapbond/tapbond/internal/relations"
 )
 
+// namedDirs have the namespaces that have names: those of ip netns and of CNI, and
+// Docker's.
+var namedDirs = []string{"/run/netns", "/run/docker/netns"}
+
 // foreign lists the devices of the namespaces that this one knows by a number. The
-// kernel gives one as soon as a device refers to another namespace, so a VLAN device
-// or a macvlan in a container is found. Namespaces that can't be asked, for want of
-// rights or because they are going away, are left out.
+// kernel gives one to a namespace that a device moves to; named namespaces get one
+// here, since a device may have been made in them. Namespaces that can't be asked, for
+// want of rights or because they are going away, are left out.
 func (l *Linux) foreign() []relations.Device {
+	l.numberNamed()
 	numbers, err := dump.Whole(numbers)
 	if err != nil {
 		return nil
@@ -40,6 +47,26 @@ func (l *Linux) foreign() []relations.Device {
 		}
 	}
 	return out
+}
+
+// numberNamed gives a number to each named namespace that has none.
+func (l *Linux) numberNamed() {
+	for _, dir := range namedDirs {
+		names, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, n := range names {
+			f, err := os.Open(filepath.Join(dir, n.Name()))
+			if err != nil {
+				continue
+			}
+			if id, err := l.nl.GetNetNsIdByFd(int(f.Fd())); err == nil && id < 0 {
+				_ = l.nl.SetNetNsIdByFd(int(f.Fd()), -1) // any; it may just be going away
+			}
+			_ = f.Close()
+		}
+	}
 }
 
 // self is the number by which this namespace knows itself, -1 for none.

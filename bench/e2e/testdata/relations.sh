@@ -21,6 +21,11 @@ vlan bond0 v10 10 10
 fact "VLAN" ping1 10.0.10.2
 vlan v10 v20 20 20
 fact "VLAN in a VLAN" ping1 10.0.20.2
+ip netns add web; ip link add link bond0 netns web name v30 type vlan id 30; ip -n web addr add 10.0.30.1/24 dev v30; ip -n web link set v30 up
+$P link add link eth2 name v30 type vlan id 30; $P addr add 10.0.30.2/24 dev v30; $P link set v30 up
+fact "VLAN in another namespace" ip netns exec web ping -c 1 -W 1 10.0.30.2
+ip netns del web
+fact "that namespace is gone" registered 2
 echo "registered: $(ip -br link | grep -c '^tb.*DOWN')"
 tapbond show | grep 'vlan filter'
 tapbond ip link set eth0 down
