@@ -69,7 +69,7 @@ fuzz:
 
 # The minutes-long forms of what test does briefly.
 soak: build selftests fuzz
-	TAPBOND_SOAK=1 $(GO) test -count=1 -timeout 1h -v -run 'Ledger|Failover|Express|Planned|Slow|UnderLoad|LAGKilled|Flapping|LACP|Balanc|Says' ./bench/e2e
+	TAPBOND_SOAK=1 $(GO) test -count=1 -timeout 1h -v -run 'Ledger|Failover|Express|Planned|Slow|UnderLoad|ManyBonds|LAGKilled|Flapping|LACP|Balanc|Says' ./bench/e2e
 	TAPBOND_SOAK=1 $(GO) test -race -count=1 -timeout 1h -v -run 'ReleaseAndEnslave|KilledAnywhere|Churn|Vanish|UnderACrowd' ./bench/e2e
 
 # The kernel's own bonding selftests, from its source package.

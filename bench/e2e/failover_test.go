@@ -176,11 +176,22 @@ func (b *bed) undisturbed(mode, what string, do func()) {
 	for i, r := range results {
 		sum := r.Receive.Total()
 		copies := mode == "broadcast" && i == 0
-		if sum.Lost > 0 || sum.Duplicated > 0 && !copies || sum.Reordered > 0 && mode == "802.3ad" {
+		if sum.Lost > 0 || sum.Duplicated > 0 && !copies || mode == "802.3ad" && sum.Reordered > overtaken(sum.Received) {
 			b.t.Errorf("%s: %s: %s; the bond dropped %v", what, [...]string{"A to B", "B to A"}[i], r, b.state().Drops)
 		}
 	}
 	b.must(b.lab.AwaitSilence(b.t.Context(), 50*time.Millisecond))
+}
+
+// overtaken is how many frames of n may be reordered where flows move from one link
+// to another. A frame that waits for the processor longer than the 2 ms for which
+// senders are held is overtaken: that happens where more than three threads want
+// each processor, which is more than these tests have.
+func overtaken(n uint64) uint64 {
+	if thisMachine.worst() <= 3 {
+		return 0
+	}
+	return n / 50
 }
 
 // pause lets traffic run for a while: the one thing here that has no condition
