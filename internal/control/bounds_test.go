@@ -15,6 +15,7 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/labtest"
 )
 
 // logBuffer is a log that several goroutines write to.
@@ -32,6 +33,7 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 // serveLogging is serve with a log.
 func serveLogging(t *testing.T) (dir string, log *logBuffer) {
 	t.Helper()
+	labtest.OwnNetns(t)
 	t.Setenv("TAPBOND_RUN", t.TempDir())
 	l, err := control.Listen("")
 	if err != nil {

@@ -3,6 +3,8 @@ package control
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/tapbond/tapbond/internal/lockfile"
@@ -30,7 +32,7 @@ func (e *BusyError) Error() string {
 	case e.Own:
 		return fmt.Sprintf("%s, whose folder %s was removed; end that process and start the daemon again, which takes its bonds over", text, e.Dir)
 	}
-	return fmt.Sprintf("%s, which keeps its files in %s, not in %s; use that one (there, or by TAPBOND_RUN), or end it first", text, e.Dir, e.Own)
+	return fmt.Sprintf("%s, which keeps its files in %s, not in %s; use that one (TAPBOND_RUN=%s, where that folder is visible), or end it first", text, e.Dir, e.Own, filepath.Dir(e.Dir))
 }
 
 // Unwrap returns ErrBusy.
@@ -55,6 +57,35 @@ func waitNamespace(dir string) (n *lockfile.Namespace, warning, err error) {
 			return n, nil, err
 		case held.About != "", time.Now().After(limit): // one that answers doesn't die
 			return nil, nil, &BusyError{PID: held.PID, Dir: held.About, Own: dir}
+		}
+	}
+}
+
+// folderTime is how long a folder may be missing while a daemon begins or ends, or
+// makes a folder anew that was removed.
+const folderTime = time.Second
+
+// elsewhere returns a BusyError if a daemon serves the calling thread's network
+// namespace whose files are not in dir, the folder of that namespace, or were
+// removed from there: what serves nothing in dir must not be taken for a namespace
+// without bonds.
+func elsewhere(dir string) error {
+	if own, err := Dir(); err != nil || own != dir {
+		return nil // a client of another namespace
+	}
+	for limit := time.Now().Add(folderTime); ; time.Sleep(folderTime / 50) {
+		held := lockfile.Holder()
+		switch {
+		case held == nil, held.About == "" && !stopped(held.PID): // none, or one that is dying
+			return nil
+		case held.About != dir:
+			return &BusyError{PID: held.PID, Dir: held.About, Own: dir}
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if time.Now().After(limit) {
+			return &BusyError{PID: held.PID, Dir: dir, Own: dir}
 		}
 	}
 }

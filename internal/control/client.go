@@ -253,7 +253,7 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 	if err != nil {
 		err = because(ctx, err)
 		stop()
-		return nil, unreachable(err)
+		return nil, c.unreachable(err)
 	}
 	resp.Body = &limitedBody{resp.Body, ctx, stop}
 	if resp.StatusCode < 300 {
@@ -270,9 +270,14 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 	return nil, said
 }
 
-func unreachable(err error) error {
+// unreachable says why no server was asked: ErrNoServer, unless one serves that keeps
+// its files elsewhere.
+func (c *Client) unreachable(err error) error {
 	for _, gone := range []error{os.ErrNotExist, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF} {
 		if errors.Is(err, gone) {
+			if err := elsewhere(c.dir); err != nil {
+				return err
+			}
 			return ErrNoServer
 		}
 	}

@@ -95,11 +95,31 @@ func TestOneServerWhateverTheFolder(t *testing.T) {
 	run := os.Getenv("TAPBOND_RUN")
 	t.Setenv("TAPBOND_RUN", t.TempDir())
 	refused("another folder", "keeps its files in "+dir)
+	asked(t, "keeps its files in "+dir, "TAPBOND_RUN="+run+",")
 	t.Setenv("TAPBOND_RUN", run)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	refused("folder removed", "was removed")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, dir+" was removed")
+}
+
+// asked has a client that finds no server say who serves: that is no namespace
+// without bonds.
+func asked(t *testing.T, wants ...string) {
+	t.Helper()
+	_, err := client(t).Bonds(t.Context())
+	if !errors.Is(err, control.ErrBusy) || errors.Is(err, control.ErrNoServer) {
+		t.Fatalf("a client says %v", err)
+	}
+	for _, want := range wants {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("a client says %v, not %s", err, want)
+		}
+	}
 }
 
 func TestSocketOfAKilledServerIsReplaced(t *testing.T) {

@@ -8,10 +8,12 @@ import (
 
 	"github.com/tapbond/tapbond/bond"
 	"github.com/tapbond/tapbond/internal/control"
+	"github.com/tapbond/tapbond/internal/labtest"
 )
 
 // An idle server ends for another one; one that has something to serve stays.
 func TestHandOver(t *testing.T) {
+	labtest.OwnNetns(t)
 	t.Setenv("TAPBOND_RUN", t.TempDir())
 	l, err := control.Listen("")
 	if err != nil {

@@ -60,6 +60,14 @@ func TakeNamespace(about string) (*Namespace, error) {
 	}
 }
 
+// Holder returns who holds the lock of the calling thread's network namespace; nil
+// if nobody does, or only somebody without rights there.
+func Holder() *HeldError {
+	var held *HeldError
+	_ = errors.As(holder(), &held)
+	return held
+}
+
 // Close gives the lock up.
 func (n *Namespace) Close() error { return n.l.Close() }
 

@@ -26,14 +26,21 @@ func (s *Shell) look(ctx context.Context) (*picture, error) {
 	defer cancel()
 	p, err := s.askDaemon(ctx, limited)
 	known := s.hung != nil
-	if s.hung = nil; errors.As(err, &s.hung) {
-		s.hungAt = time.Now()
+	if s.hung = nil; silent(err) {
+		s.hung, s.hungAt = err, time.Now()
 		if !known {
 			s.complain("tapbond ip: %v; until then bonds are shown as the kernel has them", err)
 		}
 		return &picture{hung: s.hung}, nil
 	}
 	return p, err
+}
+
+// silent reports whether a daemon serves that can't be asked: it does not answer, or
+// keeps its socket in another folder.
+func silent(err error) bool {
+	var hung *control.HungError
+	return errors.As(err, &hung) || errors.Is(err, control.ErrBusy)
 }
 
 // needs reports whether only the daemon can carry r out: the installed ip would

@@ -42,7 +42,7 @@ type Shell struct {
 	// link.OwnName.
 	OwnName func(name string) string
 
-	hung   *control.HungError // of the namespace the thread is in; nil: it answers
+	hung   error // why the daemon of the namespace the thread is in can't be asked; nil: it answers
 	hungAt time.Time
 }
 
@@ -149,7 +149,7 @@ func (s *Shell) refused(err error) int {
 type picture struct {
 	client Client
 	bonds  []bond.State
-	hung   *control.HungError // the daemon does not answer: nothing is known
+	hung   error // the daemon can't be asked: nothing is known
 }
 
 // askDaemon asks the daemon, which limited bounds; where none serves the picture

@@ -22,7 +22,8 @@ func (s *Shell) xstats(ctx context.Context, g *globals, words, whole []string) i
 		return s.refused(err)
 	}
 	if ours && p.hung != nil {
-		return s.refused(p.hung)
+		s.complain("tapbond ip: only the daemon counts these")
+		return exitKernel
 	}
 	if !ours || len(p.bonds) == 0 {
 		return s.real(ctx, whole...)
