@@ -5,6 +5,7 @@
 //	port.go        opening the data socket
 //	recv.go        batches from the wire, VLAN tags put back
 //	send.go        batches to the wire
+//	long.go        frames over the MTU by their tags alone
 //	control.go     the socket for our own protocols' frames
 //	cuts.go        the beginnings of many frames at once
 //	filter.go      what that socket hears

@@ -41,6 +41,7 @@ type afPort struct {
 	offload bool
 	header  bool // the socket speaks virtio-net headers
 	in      *receiver
+	long    long
 
 	received, truncated, malformed atomic.Uint64
 
@@ -60,7 +61,7 @@ func Open(ifi *net.Interface, o Options) (Port, error) {
 		return nil, err
 	}
 	defer conn.Close() // and with it the netpoller's interest in the socket
-	p := &afPort{index: ifi.Index, mtu: ifi.MTU, offload: o.Offload}
+	p := &afPort{index: ifi.Index, mtu: ifi.MTU, offload: o.Offload, long: long{index: ifi.Index}}
 	if p.rx, err = park.Dup(raw, "packet"); err != nil {
 		return nil, fmt.Errorf("slave %s: %w", ifi.Name, err)
 	}
@@ -156,15 +157,15 @@ func (p *afPort) Stats() Stats {
 // uses it has returned.
 func (p *afPort) Close() error {
 	p.Stats() // the last chance to ask
-	var errs [2]error
-	var both sync.WaitGroup // the kernel waits for its processors at each
-	for i, c := range []io.Closer{p.rx, p.out} {
-		both.Go(func() {
+	var errs [3]error
+	var all sync.WaitGroup // the kernel waits for its processors at each
+	for i, c := range []io.Closer{p.rx, p.out, &p.long} {
+		all.Go(func() {
 			if err := c.Close(); err != nil && !errors.Is(err, os.ErrClosed) && !errors.Is(err, net.ErrClosed) {
 				errs[i] = err
 			}
 		})
 	}
-	both.Wait()
+	all.Wait()
 	return errors.Join(errs[:]...)
 }

@@ -80,6 +80,14 @@ func (w *sender) send(fd uintptr) {
 		if errno == unix.EINTR {
 			continue
 		}
+		if errno == unix.EMSGSIZE {
+			if errno = w.port.long.send(rest[0].Buf, w.port.offload); errno == 0 {
+				s.Octets += len(rest[0].Buf) - vnet.HdrLen
+				s.OK++
+				rest = rest[1:]
+				continue
+			}
+		}
 		s.Err = errno
 		switch errno {
 		case unix.ENOBUFS, unix.EAGAIN, unix.ENOMEM:
