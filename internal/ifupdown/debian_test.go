@@ -22,6 +22,7 @@ import (
 var apart = map[string]string{
 	"several-addresses":     "one command with all addresses, which fails",
 	"masks-by-address":      "likewise",
+	"mode-by-other-words":   "mistakes",
 	"own-master":            "mistakes",
 	"not-plain":             "mistakes",
 	"mode-without-bond":     "mistakes",

@@ -41,18 +41,42 @@ func (c *collector) ofBond(b *bond, s *stanza, l line) {
 		l.Fate = ifcfg.Implied
 	case isOption && name == "give_a_chance":
 		b.Minor(l.Pos, fmt.Sprintf("%s: without effect here", l.words[0]))
+	case l.almostMode():
+		b.Wrong(l.Pos, fmt.Sprintf("%s: is bond-mode meant?", l.words[0])) // without it the bond would be another one
 	case isOption:
 		l.Fate = ifcfg.Applied
 		b.own = append(b.own, b.option(l, name)...)
-	case key == "mode":
-		b.Wrong(l.Pos, "mode: is bond-mode meant?") // without it the bond would be another one
-	case option.ByName(strings.ReplaceAll(key, "-", "_")) != nil:
-		b.Warn(l.Pos, fmt.Sprintf("%s: without effect: is bond-%s meant?", key, strings.ReplaceAll(key, "_", "-")))
+	case option.ByName(plainOption(key)) != nil:
+		b.Warn(l.Pos, fmt.Sprintf("%s: without effect: is bond-%s meant?", l.words[0], strings.ReplaceAll(plainOption(key), "_", "-")))
 	default:
 		if up, after := l.isCommand(); up {
 			c.command(b, s, l, after)
 		}
 	}
+}
+
+// plainOption is the option that a key without bond- may mean: lacp-rate, bonding_miimon.
+func plainOption(key string) string {
+	return strings.TrimPrefix(strings.ReplaceAll(key, "-", "_"), "bonding_")
+}
+
+// almostMode reports whether a line means the bond's mode by a word that isn't
+// bond-mode: mode, bondmode, bonding-mode, bond-opts mode=802.3ad.
+func (l line) almostMode() bool {
+	name, isOption := l.option()
+	key := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(l.key()))
+	switch key {
+	case "mode", "bondingmode":
+		return true
+	case "bondmode":
+		return !isOption || name != "mode"
+	}
+	if len(l.words) < 2 || !strings.HasPrefix(key, "bond") || isOption && option.ByName(name) != nil {
+		return false
+	}
+	return slices.ContainsFunc(l.words[1:], func(w string) bool {
+		return strings.HasPrefix(strings.Trim(w, `"'`), "mode=")
+	})
 }
 
 func (b *bond) hwaddress(l line) {

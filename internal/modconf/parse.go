@@ -3,6 +3,7 @@ package modconf
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -79,6 +80,9 @@ func fields(text string) []string {
 	return out
 }
 
+// bondName is a name that can hardly be another module's.
+var bondName = regexp.MustCompile(`^bond\d+$`)
+
 // parse takes from lines what is about bonding. Aliases first: an options line
 // may come before the alias it is for.
 func parse(lines []line) (*Config, error) {
@@ -122,6 +126,9 @@ func (c *Config) directive(l line) error {
 		return nil
 	}
 	if !c.ours(l) {
+		if l.words[0].text == "options" && len(l.words) > 2 && bondName.MatchString(l.words[1].text) {
+			c.note(l, "without effect: no line makes that name the module's; `alias "+l.words[1].text+" bonding` would")
+		}
 		return nil
 	}
 	switch name := l.words[1].text; l.words[0].text {
@@ -210,13 +217,19 @@ func guard(file, name, text string) bool {
 // installAlias takes old recipes for the aliases they are:
 //
 //	install bond1 /sbin/modprobe --ignore-install bonding -o bond1 mode=1
+//	install bond1 /sbin/modprobe -o bond1 --ignore-install bonding mode=1
 //	install bond0 /sbin/modprobe -a eth0 eth1 && /sbin/modprobe bonding
 //
 // Of the second kind the rest has no effect.
 func (c *Config) installAlias(l line) {
-	if len(l.words) > 2 && !c.Means(l.words[1].text) && (ownInstall(l) > 0 || loads(l.words[2:])) {
+	if len(l.words) > 2 && !c.Means(l.words[1].text) && (ownInstall(l) > 0 || loads(l.words[2:]) || namesModule(l) && loadsWith(l)) {
 		c.add(l.words[1].text)
 	}
+}
+
+// namesModule reports whether a command has the module's name among its words.
+func namesModule(l line) bool {
+	return slices.ContainsFunc(l.words[2:], func(w word) bool { return w.text == Module })
 }
 
 // loads tells whether words of shell end in modprobe bonding.
@@ -235,21 +248,17 @@ func ownInstall(l line) int {
 	if len(l.words) < 4 || underscored(l.words[1].text) == Module || path.Base(l.words[2].text) != "modprobe" {
 		return 0
 	}
-	i := 3
-	skip := func(words ...string) bool {
-		if i < len(l.words) && slices.Contains(words, l.words[i].text) {
+	i, module := 3, false
+	for ; i < len(l.words) && (strings.HasPrefix(l.words[i].text, "-") || l.words[i].text == Module); i++ {
+		switch l.words[i].text {
+		case Module:
+			module = true
+		case "-o", "--name":
 			i++
-			return true
 		}
-		return false
 	}
-	for skip("--ignore-install", "-i", "-q", "-s") {
-	}
-	if !skip(Module) {
+	if !module {
 		return 0
-	}
-	if skip("-o", "--name") {
-		i++
 	}
 	for _, w := range l.words[min(i, len(l.words)):] {
 		if !strings.Contains(w.text, "=") || strings.ContainsAny(w.text, ";&|$`<>") {
