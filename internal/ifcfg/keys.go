@@ -121,9 +121,39 @@ func (f *File) unknown(s Setting) {
 		f.wrong(s.Pos, "unknown key %s; did you mean %s?", s.Key, near)
 	case near != "":
 		f.warn(s.Pos, "unknown key %s, without effect; did you mean %s?", s.Key, near)
+	case f.isOption(s):
+		name := optionKey(s)
+		word := name + "=" + s.Value
+		if name == "mode" && !f.saysMode() { // without it the bond would be another one
+			f.wrong(s.Pos, `unknown key %s; did you mean BONDING_OPTS="%s"?`, s.Key, word)
+			return
+		}
+		f.warn(s.Pos, `unknown key %s, without effect; did you mean BONDING_OPTS="%s"?`, s.Key, word)
 	default:
 		f.note(s.Pos, "unknown key %s, without effect", s.Key)
 	}
+}
+
+// isOption reports whether a key of a bond's file is an option of bonds, with a value
+// that it takes: MODE=4.
+func (f *File) isOption(s Setting) bool {
+	if f.isSlave() {
+		return false
+	}
+	o := option.ByName(optionKey(s))
+	if o == nil {
+		return false
+	}
+	_, ok := o.Parse(s.Value)
+	return ok
+}
+
+// optionKey is the option that a key may mean: MODE, BONDING_MODE.
+func optionKey(s Setting) string { return strings.ToLower(strings.TrimPrefix(s.Key, "BONDING_")) }
+
+// saysMode reports whether the file has the mode where it belongs.
+func (f *File) saysMode() bool {
+	return strings.Contains(f.Get("BONDING_OPTS").Value, "mode=") || strings.Contains(f.Get("BONDING_MODULE_OPTS").Value, "mode=")
 }
 
 // overridden notes values that a later line replaces.
