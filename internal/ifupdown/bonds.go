@@ -52,6 +52,7 @@ type bond struct {
 	byCmd    []ifcfg.Opt // of commands
 	bySlave  []ifcfg.Opt // of its slaves' stanzas
 	primary  []word      // the first of them that is a slave counts
+	modes    []word      // commands that name a mode and can't be read
 	gateways []gateway
 	slaves   map[string]bool
 	stanza   bool // there is an iface stanza for it

@@ -3,6 +3,7 @@ package ifupdown
 import (
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,6 +159,9 @@ func (c *collector) slave(b *bond, name string, l line) {
 	}
 }
 
+// modeName finds a mode in a command that isn't run.
+var modeName = regexp.MustCompile(`\b(802\.3ad|active-backup|balance-(rr|xor|tlb|alb))\b`)
+
 // command reads a line of commands; b is the bond that notes on it go to.
 func (c *collector) command(b *bond, s *stanza, l line, after bool) {
 	o := c.commands(s, l)
@@ -166,7 +170,11 @@ func (c *collector) command(b *bond, s *stanza, l line, after bool) {
 		b.Wrong(l.Pos, fmt.Sprintf("%s: %s", l.words[0], o.unclear))
 		return
 	case len(o.rest) > 0:
-		b.Note(l.Pos, fmt.Sprintf("%s: commands are not run: `%s`", l.words[0], strings.Join(o.rest, "; ")))
+		text := strings.Join(o.rest, "; ")
+		b.Note(l.Pos, fmt.Sprintf("%s: commands are not run: `%s`", l.words[0], text))
+		if mode := modeName.FindString(text); mode != "" && !after {
+			b.modes = append(b.modes, word{fmt.Sprintf("%s: %q names mode %s and can't be read, and nothing else gives the mode: a line bond-mode does", l.words[0], text, mode), l.Pos})
+		}
 	}
 	l.Fate = ifcfg.Implied
 	if after {
@@ -228,6 +236,11 @@ func (c *collector) options(b *bond) {
 		b.contradiction(slaves)
 	}
 	list := slices.Concat(ifcfg.ModuleOpts(c.modules, b.Name), c.module, slaves, own)
+	if !slices.ContainsFunc(list, func(o ifcfg.Opt) bool { return o.Name == "mode" }) {
+		for _, m := range b.modes {
+			b.Wrong(m.Pos, m.text)
+		}
+	}
 	if !b.stanza && !slices.ContainsFunc(list, func(o ifcfg.Opt) bool { return o.Name == "mode" }) {
 		b.unknown = true
 		c.warnings = append(c.warnings, ifcfg.Remark{Pos: b.at, Text: fmt.Sprintf("there is no iface stanza for %s, and nothing tells its mode: it is not made", b.Name)})
