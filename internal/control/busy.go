@@ -3,7 +3,6 @@ package control
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -18,6 +17,7 @@ var ErrBusy = errors.New("another tapbond serves this network namespace")
 type BusyError struct {
 	PID      int    // 0 if it is not visible from here
 	Dir, Own string // where its files are, and where this process would have them
+	Mounts   bool   // Dir is in another mount namespace
 }
 
 func (e *BusyError) Error() string {
@@ -26,10 +26,16 @@ func (e *BusyError) Error() string {
 		who = fmt.Sprintf("process %d", e.PID)
 	}
 	text := fmt.Sprintf("%v: %s", ErrBusy, who)
-	switch e.Dir {
-	case "":
+	switch {
+	case e.Dir == "":
 		return text + "; end it first"
-	case e.Own:
+	case e.Mounts:
+		enter := "its container"
+		if e.PID != 0 {
+			enter = fmt.Sprintf("nsenter --mount --net --target %d", e.PID)
+		}
+		return fmt.Sprintf("%s, whose folder %s is in another mount namespace; use it from there (%s), give both the same folder, or end it first", text, e.Dir, enter)
+	case e.Dir == e.Own:
 		return fmt.Sprintf("%s, whose folder %s was removed; end that process and start the daemon again, which takes its bonds over", text, e.Dir)
 	}
 	return fmt.Sprintf("%s, which keeps its files in %s, not in %s; use that one (TAPBOND_RUN=%s, where that folder is visible), or end it first", text, e.Dir, e.Own, filepath.Dir(e.Dir))
@@ -56,36 +62,8 @@ func waitNamespace(dir string) (n *lockfile.Namespace, warning, err error) {
 		case !errors.As(err, &held):
 			return n, nil, err
 		case held.About != "", time.Now().After(limit): // one that answers doesn't die
-			return nil, nil, &BusyError{PID: held.PID, Dir: held.About, Own: dir}
-		}
-	}
-}
-
-// folderTime is how long a folder may be missing while a daemon begins or ends, or
-// makes a folder anew that was removed.
-const folderTime = time.Second
-
-// elsewhere returns a BusyError if a daemon serves the calling thread's network
-// namespace whose files are not in dir, the folder of that namespace, or were
-// removed from there: what serves nothing in dir must not be taken for a namespace
-// without bonds.
-func elsewhere(dir string) error {
-	if own, err := Dir(); err != nil || own != dir {
-		return nil // a client of another namespace
-	}
-	for limit := time.Now().Add(folderTime); ; time.Sleep(folderTime / 50) {
-		held := lockfile.Holder()
-		switch {
-		case held == nil, held.About == "" && !stopped(held.PID): // none, or one that is dying
-			return nil
-		case held.About != dir:
-			return &BusyError{PID: held.PID, Dir: held.About, Own: dir}
-		}
-		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		if time.Now().After(limit) {
-			return &BusyError{PID: held.PID, Dir: dir, Own: dir}
+			other := held.About == dir && folderOf(held.PID, dir) == folderOther
+			return nil, nil, &BusyError{PID: held.PID, Dir: held.About, Own: dir, Mounts: other}
 		}
 	}
 }
