@@ -68,8 +68,8 @@ func (k *keeper) holds(index int) bool {
 }
 
 // atOnce is how many bonds are taken over or removed at the same time. Most of it
-// is waiting for the kernel.
-var atOnce = 32
+// is waiting for the kernel, whose lists are shared by those that ask together.
+var atOnce = 256
 
 // forEach does something with each of n bonds, several at once, and joins the
 // errors in their order.

@@ -20,6 +20,9 @@ type Linux struct {
 	nl      *netlink.Handle
 	list    dump.Shared[netlink.Link]
 	related dump.Shared[relations.Device]
+	addrs   dump.Shared[netlink.Addr]
+	entries dump.Shared[netlink.Neigh] // forwarding entries
+	views   dump.Shared[view]
 
 	deleting deletions
 }
@@ -171,12 +174,16 @@ func (l *Linux) SetDown(index int) error {
 
 // Addresses implements Host.
 func (l *Linux) Addresses(index int) ([]netip.Prefix, error) {
-	list, err := dump.Whole(func() ([]netlink.Addr, error) { return l.nl.AddrList(ref(index), netlink.FAMILY_ALL) })
+	// The kernel lists those of all devices, whichever is asked for.
+	list, err := l.addrs.Whole(func() ([]netlink.Addr, error) { return l.nl.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("addresses: %w", err)
 	}
 	var out []netip.Prefix
 	for _, a := range list {
+		if a.LinkIndex != index {
+			continue
+		}
 		if a.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0 && a.Flags&unix.IFA_F_OPTIMISTIC == 0 {
 			continue
 		}

@@ -10,7 +10,8 @@ import (
 // AddressLists implements Host. The kernel shows a device's lists as the
 // bridge's forwarding entries that are the device's own.
 func (l *Linux) AddressLists(index int) (unicast, multicast [][6]byte, err error) {
-	list, err := l.nl.NeighList(index, unix.AF_BRIDGE)
+	// The kernel lists those of all devices, whichever is asked for.
+	list, err := l.entries.Whole(func() ([]netlink.Neigh, error) { return l.nl.NeighList(0, unix.AF_BRIDGE) })
 	if err != nil {
 		return nil, nil, fmt.Errorf("address lists: %w", err)
 	}

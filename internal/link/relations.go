@@ -15,6 +15,25 @@ import (
 
 // Uppers implements Host.
 func (l *Linux) Uppers(index int) ([]Upper, error) {
+	views, err := l.views.Whole(l.view)
+	if err != nil {
+		return nil, err
+	}
+	var out []Upper
+	for _, u := range views[0].devices.Speakers(relations.Local(index)) {
+		out = append(out, Upper{Info: views[0].infos[u.Index], Tags: u.Tags})
+	}
+	return out, nil
+}
+
+// view is this namespace's links at one moment. Nobody changes it.
+type view struct {
+	infos   map[int]Info
+	devices *relations.Map
+}
+
+// view returns one view; a list, as all that is shared.
+func (l *Linux) view() ([]view, error) {
 	all, err := l.links()
 	if err != nil {
 		return nil, fmt.Errorf("links: %w", err)
@@ -23,15 +42,11 @@ func (l *Linux) Uppers(index int) ([]Upper, error) {
 	if err != nil {
 		return nil, err
 	}
-	infos := make(map[int]Info, len(all))
+	v := view{infos: make(map[int]Info, len(all)), devices: relations.New(devices)}
 	for _, x := range all {
-		infos[x.Attrs().Index] = info(x)
+		v.infos[x.Attrs().Index] = info(x)
 	}
-	var out []Upper
-	for _, u := range relations.New(devices).Speakers(relations.Local(index)) {
-		out = append(out, Upper{Info: infos[u.Index], Tags: u.Tags})
-	}
-	return out, nil
+	return []view{v}, nil
 }
 
 // Relations implements Host.
