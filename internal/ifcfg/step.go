@@ -105,12 +105,13 @@ func (s Step) words() []string {
 func (s Step) address(ip func(...string) []string) []string {
 	a := s.Address
 	words := ip("addr", "add", a.Prefix.String())
-	switch {
-	case a.Peer.IsValid():
+	if a.Peer.IsValid() {
 		words = append(words, "peer", a.Peer.String())
+	}
+	switch {
 	case a.Broadcast.IsValid():
 		words = append(words, "broadcast", a.Broadcast.String())
-	case a.Prefix.Addr().Is4() && a.Prefix.Bits() < 31:
+	case a.Prefix.Addr().Is4() && a.Prefix.Bits() < 31 && !a.Peer.IsValid():
 		words = append(words, "broadcast", "+")
 	}
 	words = append(words, "dev", s.Bond)
