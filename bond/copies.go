@@ -38,9 +38,12 @@ const (
 	// those that had the role lately.
 	copySides = 4
 
-	copyTick = 100 * time.Microsecond
+	copyTick = 200 * time.Microsecond
 	// copyLife is how far apart two slaves' workers handle the copies of a frame.
-	copyLife = 2000 // ticks: 200 ms, on a machine with all processors busy
+	copyLife = 1000 // ticks: 200 ms, on a machine with all processors busy
+	// copyAhead is by how much one worker's time may be ahead of another's: each
+	// reads the clock once per batch.
+	copyAhead = 1000 // ticks
 	// copyLead is by how many equal frames one slave may be ahead of another. One
 	// that has missed more didn't get copies: a host sends equal frames.
 	copyLead = 4
@@ -108,7 +111,7 @@ func find(set *[copyWays]atomic.Uint64, tag, now uint64) (way int, word uint64) 
 		}
 		age := uint64(copyTimeMask + 1)
 		if w != 0 {
-			age = (now - w>>copyTimeShift) & copyTimeMask
+			age = copyAge(now, w>>copyTimeShift)
 		}
 		if age >= oldest {
 			way, word, oldest = i, w, age
@@ -117,11 +120,20 @@ func find(set *[copyWays]atomic.Uint64, tag, now uint64) (way int, word uint64) 
 	return way, word
 }
 
+// copyAge is the time from at to now, in ticks; 0 if at is ahead.
+func copyAge(now, at uint64) uint64 {
+	age := (now - at) & copyTimeMask
+	if age > copyTimeMask-copyAhead {
+		return 0
+	}
+	return age
+}
+
 // count adds one frame of a side to the word of its content.
 func count(old, tag uint64, side int, now uint64, may bool) (next uint64, deliver bool) {
 	shift := 4 * side
 	at, delivered, counts := old>>copyTimeShift&copyTimeMask, old>>copyCountShift&copyCountMask, old&(1<<copyCountShift-1)
-	if old>>32 != tag || (now-at)&copyTimeMask > copyLife {
+	if old>>32 != tag || copyAge(now, at) > copyLife {
 		at, delivered, counts = now, 0, 0
 	}
 	n := counts>>shift&copyCountMask + 1

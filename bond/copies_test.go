@@ -179,3 +179,21 @@ func BenchmarkCopies(b *testing.B) {
 		})
 	}
 }
+
+// A worker whose batch began before another one's knows its copies.
+func TestCopiesOfAnEarlierBatch(t *testing.T) {
+	for _, ahead := range []uint64{0, 1, 2, 100, copyAhead - 1} {
+		for _, start := range []uint64{0, 5, copyTimeMask, copyTimeMask - 50} {
+			c := newCopies(judgedAt)
+			f := numbered(1)
+			if !c.first(1, f, (start+ahead)&copyTimeMask, true) || c.first(2, f, start, true) {
+				t.Errorf("%d ticks ahead of %d: delivered twice", ahead, start)
+			}
+		}
+	}
+	c := newCopies(judgedAt)
+	c.first(1, numbered(1), 0, true)
+	if !c.first(2, numbered(1), copyLife+1, true) {
+		t.Error("a frame sent again later is taken for a copy")
+	}
+}

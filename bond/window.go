@@ -32,6 +32,7 @@ type window struct {
 	nextWhy   string
 	coming    *slave // that is expected to have the role then
 	behind    uint64 // its worker is to have seen so many frames before
+	recorded  bool   // the holder's worker records, and behind was counted after that
 	gen       uint64 // the first snapshot with the table
 	patience  time.Time
 	sides     []int // of copies: the slaves' ids
@@ -75,22 +76,30 @@ func (b *Bond) delayed(best, next *slave, why string) bool {
 	now := b.now()
 	if w.switchAt.IsZero() {
 		w.switchAt = now.Add(switchDelay)
-		w.patience, w.behind = w.switchAt.Add(switchPatience), best.arrived()
+		w.patience, w.recorded = w.switchAt.Add(switchPatience), false
 		b.openWindow(w.switchAt.Add(drainTime))
 	}
 	if !now.Before(w.switchAt) {
 		w.switchAt, w.next = time.Time{}, nil
 		return false
 	}
+	w.recorded = w.recorded && w.coming == best
 	w.next, w.nextWhy, w.coming = next, why, best
 	b.wakeAt(w.switchAt)
 	return true
 }
 
 // ready reports whether the active slave's worker records what it delivers, and the
-// next one's has seen what arrived before that.
+// next one's has seen what arrived before that. What arrived is counted once the
+// former is so: until then its worker may deliver frames that it doesn't record.
 func (w *window) ready(active *slave) bool {
-	return active.rx.reader.using.Load() >= w.gen && w.coming.rx.seen.value() >= w.behind
+	if active.rx.reader.using.Load() < w.gen {
+		return false
+	}
+	if !w.recorded {
+		w.recorded, w.behind = true, w.coming.arrived()
+	}
+	return w.coming.rx.seen.value() >= w.behind
 }
 
 // arrived is the number of frames that the slave's socket has taken, to compare
