@@ -117,7 +117,9 @@ func TestPlannedChangesLoseNothing(t *testing.T) {
 				if copies := b.state().Drops["rx_duplicate"]; copies == 0 {
 					b.t.Error("no copies: that was no hub")
 				}
-				b.hub(false)
+				b.hub(false) // the announcements of both slaves have it learn again
+				b.undisturbed(mode, "set active_slave while it learns", func() { b.do("set", "bond0", "active_slave", "eth1") })
+				b.undisturbed(mode, "and back while it learns", func() { b.do("set", "bond0", "active_slave", "eth0") })
 			}
 			b.undisturbed(mode, "release", func() { b.do("release", "bond0", "eth0") })
 			b.undisturbed(mode, "enslave", func() { b.enslave(0) })
