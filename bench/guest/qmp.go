@@ -46,7 +46,7 @@ func (q *qmp) execute(command string, arguments map[string]any) error {
 		return err
 	}
 	if _, err := q.conn.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("%s: %w", command, err)
+		return fmt.Errorf("%s: %w: %w", command, ErrHung, err)
 	}
 	return q.await(command, func(m qmpMessage) bool { return m.Return != nil })
 }
@@ -68,7 +68,7 @@ func (q *qmp) await(what string, wanted func(qmpMessage) bool) error {
 	for {
 		line, err := q.in.ReadBytes('\n')
 		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return fmt.Errorf("%s: %w: %w", what, ErrHung, err) // QEMU says nothing, or is gone
 		}
 		var m qmpMessage
 		if err := json.Unmarshal(line, &m); err != nil {
